@@ -1,0 +1,1 @@
+//! Keeps authentik's flows as Kubernetes resources.

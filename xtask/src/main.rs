@@ -1,0 +1,44 @@
+//! Development tasks: `cargo xtask test`, `cargo xtask lint`, `cargo xtask controlplane`.
+
+mod cargo;
+mod controlplane;
+mod deny;
+mod lint;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Development tasks of this workspace
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds what the tests need and runs all of them
+    Test(test::Arguments),
+    /// Checks format, lints, dependencies and licences
+    Lint,
+    /// Finds or builds the control plane's programs and prints where they are
+    Controlplane(controlplane::Arguments),
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Lint => lint::run(),
+        Task::Controlplane(arguments) => controlplane::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
