@@ -2,6 +2,7 @@
 //! faults.
 
 mod listing;
+mod mirror;
 mod network;
 mod scripted;
 mod simulated;
