@@ -3,5 +3,7 @@
 //! The map of its rooms:
 //!
 //! - [`authentik`]: the client for authentik's API. Knows nothing of Kubernetes.
+//! - [`kinds`]: the kinds of resources, which are the custom resource definitions, and what each is to authentik. No I/O.
 
 pub mod authentik;
+pub mod kinds;

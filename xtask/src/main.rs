@@ -1,7 +1,9 @@
-//! Development tasks: `cargo xtask test`, `cargo xtask lint`, `cargo xtask controlplane`.
+//! Development tasks: `cargo xtask test`, `cargo xtask lint`, `cargo xtask controlplane`,
+//! `cargo xtask crds`.
 
 mod cargo;
 mod controlplane;
+mod crds;
 mod deny;
 mod lint;
 mod test;
@@ -26,6 +28,8 @@ enum Task {
     Lint,
     /// Finds or builds the control plane's programs and prints where they are
     Controlplane(controlplane::Arguments),
+    /// Writes the custom resource definitions into crds/
+    Crds,
 }
 
 fn main() -> ExitCode {
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint => lint::run(),
         Task::Controlplane(arguments) => controlplane::run(&arguments),
+        Task::Crds => crds::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
