@@ -7,6 +7,7 @@ mod compare;
 mod passed_over;
 mod recording;
 mod replay;
+mod start;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -7,6 +7,7 @@ use super::store::Table;
 use super::version::{Minor, Version};
 
 mod accounts;
+mod authenticators;
 mod bindings;
 mod flows;
 mod policies;
@@ -61,6 +62,7 @@ pub(crate) fn served(version: &Version) -> impl Iterator<Item = &'static Kind> {
 pub(crate) fn all() -> impl Iterator<Item = &'static Kind> {
     [&FLOW, &BINDING, &validate::VALIDATE_STAGE, &POLICY_BINDING]
         .into_iter()
+        .chain(authenticators::KINDS)
         .chain(stages::KINDS)
         .chain(policies::KINDS)
         .chain(users_of_flows::KINDS)
