@@ -4,9 +4,10 @@
 //!
 //! - [`authentik`]: the client for authentik's API. Knows nothing of Kubernetes.
 //! - [`kinds`]: the kinds of resources, which are the custom resource definitions, and what each is to authentik. No I/O.
-//! - [`config`], [`telemetry`]: the process around it: flags, log.
+//! - [`config`], [`telemetry`], [`metrics`]: the process around it: flags, log, measures.
 
 pub mod authentik;
 pub mod config;
 pub mod kinds;
+pub mod metrics;
 pub mod telemetry;
