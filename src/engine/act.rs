@@ -1,10 +1,10 @@
 //! Carrying out a plan: what is sent, in which order, and what the answers mean.
 
 use std::collections::BTreeSet;
-
-use uuid::Uuid;
+use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
+use uuid::Uuid;
 
 use super::cluster::Happening;
 use super::compare::{self, Difference, hash};
@@ -15,6 +15,9 @@ use super::status::{Verdict, compose};
 use super::{Engine, Pass};
 use crate::authentik::{Error, FieldErrors, Key, Object, Outcome};
 use crate::kinds::{Body, Creating, Entry, FLOWS, Origin, Reason, Reference, STAGES};
+
+/// A list that was read less than this ago is taken for what authentik has, for an object that is merely taken over.
+const YOUNG: Duration = Duration::from_secs(15);
 
 /// What came of carrying out a plan.
 pub(super) enum Acted {
@@ -36,6 +39,9 @@ impl Engine {
         let attempt = match plan {
             Plan::Nothing(object) => return self.in_sync(pass, object).await,
             Plan::Adopt(object) => {
+                if !self.is_still(pass, object).await? {
+                    return Ok(Acted::LookAgain);
+                }
                 self.hold(pass).await?;
                 let note = "taken over as it is: authentik has what is declared";
                 self.cluster.tell(&pass.resource, Happening::Adopted, note);
@@ -87,6 +93,19 @@ impl Engine {
             }
             sent => sent,
         }
+    }
+
+    /// Whether the object is as the copy of its list has it, which may be old.
+    async fn is_still(&self, pass: &Pass, object: &Object) -> Result<bool, Halt> {
+        let (resource, endpoint) = (&pass.resource, &pass.resource.entry.endpoint);
+        let collection = self.collection_of(resource.entry);
+        if collection.mirror().age().is_some_and(|age| age <= YOUNG) {
+            return Ok(true);
+        }
+        self.usable(resource).await?;
+        let read = collection.read(&object.pk, Some(&resource.id)).await;
+        let read = read.map_err(|error| self.read_failed(resource, endpoint, &error))?;
+        Ok(read.as_ref() == Some(object))
     }
 
     /// Nothing is to be done.

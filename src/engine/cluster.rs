@@ -11,7 +11,7 @@ use kube::core::DynamicObject;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::resource::{FINALIZER, Resource};
@@ -159,12 +159,14 @@ impl Cluster {
 
     /// Tells what happened to the resource's object.
     pub(crate) fn tell(&self, resource: &Resource, happening: Happening, note: &str) {
+        info!(resource = %resource.id, what = %happening.as_str(), "{note}");
         let warning = happening == Happening::Recreated;
         self.publish(resource, warning, happening.as_str(), happening.action(), note);
     }
 
     /// Tells that the resource cannot be made true, or not without a loss.
     pub(crate) fn warn(&self, resource: &Resource, reason: &str, note: &str) {
+        warn!(resource = %resource.id, %reason, "{note}");
         self.publish(resource, true, reason, "Reconcile", note);
     }
 

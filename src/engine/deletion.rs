@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::cluster::Happening;
 use super::compare::hash;
 use super::halt::Halt;
+use super::index::Interest;
 use super::resource::Resource;
 use super::retry::Retry;
 use super::status::{Verdict, compose, reason};
@@ -108,7 +109,14 @@ impl Engine {
     async fn let_go(&self, pass: &mut Pass) -> Result<Option<Verdict>, Halt> {
         let written = self.cluster.release(&pass.resource).await;
         match written {
-            Ok(object) => drop(self.index.put(Resource::read(pass.resource.entry, object))),
+            Ok(object) => {
+                let left = Resource::read(pass.resource.entry, object);
+                // The API server drops it with its last finalizer, and the watch may already have said so.
+                match left.finalizers.is_empty() {
+                    true => self.index.remove(&left.id),
+                    false => drop(self.index.put(left)),
+                }
+            }
             Err(error) if error.is_gone() => {}
             Err(error) => return Err(error.into()),
         }
@@ -160,6 +168,9 @@ impl Engine {
             for (pk, name) in self.referring(resource, referrer, object).await? {
                 users.entry(pk).or_insert(name);
             }
+        }
+        for pk in users.keys() {
+            self.index.watch(&resource.id, Interest::Object(pk.clone()));
         }
         users.retain(|pk, _| *pk != object.pk && !self.goes_too(pk));
         Ok(users)
