@@ -21,6 +21,8 @@ mod refresh;
 mod resource;
 mod retry;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -42,7 +44,7 @@ use self::resource::{Id, Resource};
 use self::retry::{Attempt, Retries, Retry};
 use self::status::{Facts, Verdict, compose, is_ready};
 use crate::authentik::{Client, FieldErrors};
-use crate::kinds::{Entry, Identifiers, Progress, REGISTRY, Reason, STAGES, Status};
+use crate::kinds::{Entry, Identifiers, Progress, Reason, STAGES, Status};
 use crate::metrics::Metrics;
 
 /// So often is planned anew, in one reconcile, because authentik was not as its lists said.
@@ -50,6 +52,7 @@ const ROUNDS: usize = 6;
 
 /// The engine, shared by all reconciles.
 pub struct Engine {
+    kinds: &'static [Entry],
     authentik: Client,
     index: Arc<Index>,
     cluster: Cluster,
@@ -73,9 +76,10 @@ struct Pass {
 }
 
 impl Engine {
-    /// An engine between a cluster and an authentik. Events are sent by the returned future, which ends when the engine is
+    /// An engine between a cluster and an authentik, for `kinds`, flows among them. Events are sent by the returned future, which ends when the engine is
     /// dropped.
     pub fn new(
+        kinds: &'static [Entry],
         kubernetes: kube::Client,
         authentik: &Client,
         policy: Policy,
@@ -84,7 +88,7 @@ impl Engine {
         let index = Arc::new(Index::default());
         let stages = Arc::new(Collection::of_stages(authentik.clone(), Arc::clone(&index)));
         let mut collections = HashMap::from([(STAGES.collection, Arc::clone(&stages))]);
-        for entry in REGISTRY {
+        for entry in kinds {
             let collection = Collection::of_kind(entry, authentik.clone(), Arc::clone(&index), &stages);
             collections.insert(entry.endpoint.collection, Arc::new(collection));
         }
@@ -92,7 +96,7 @@ impl Engine {
         let (cluster, events) = Cluster::new(kubernetes);
         let retries = Retries::default();
         let authentik = authentik.clone();
-        (Self { authentik, index, cluster, connection, collections, policy, retries, metrics }, events)
+        (Self { kinds, authentik, index, cluster, connection, collections, policy, retries, metrics }, events)
     }
 
     fn client(&self) -> &Client {
