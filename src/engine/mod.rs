@@ -36,14 +36,14 @@ use self::cluster::Cluster;
 use self::collection::Collection;
 use self::connection::Connection;
 pub use self::controller::run;
-use self::halt::Halt;
+use self::halt::{Halt, Refusal};
 use self::index::Index;
 use self::plan::{Plan, Situation, plan};
 pub use self::policy::Policy;
 use self::resource::{Id, Resource};
 use self::retry::{Attempt, Retries, Retry};
 use self::status::{Facts, Verdict, compose, is_ready};
-use crate::authentik::{Client, FieldErrors};
+use crate::authentik::Client;
 use crate::kinds::{Entry, Identifiers, Progress, Reason, STAGES, Status};
 use crate::metrics::Metrics;
 
@@ -72,7 +72,7 @@ struct Pass {
     /// What was to be sent, and has not led to anything.
     tried: Option<Attempt>,
     /// What authentik refused in this pass.
-    refused: Option<(Attempt, FieldErrors)>,
+    refused: Option<(Attempt, Refusal)>,
 }
 
 impl Engine {
@@ -142,9 +142,7 @@ impl Engine {
             Ok(None) => return ("Released", Retry::WhenWoken),
             Err(Halt::Starting) => return ("Starting", Retry::WhenWoken),
             Err(Halt::Pending) => return ("Pending", Retry::Backoff),
-            Err(Halt::Refused(errors)) => {
-                Verdict::new(Reason::Invalid, format!("authentik refuses: {errors}")).retry(Retry::Slowly)
-            }
+            Err(Halt::Refused(refusal)) => act::refusal(pass.resource.entry, &refusal),
             // What is in sync as far as anybody knows stays so while authentik is away.
             Err(Halt::Outage(_, retry)) if pass.tried.is_none() && self.stays(&pass.resource) => {
                 return (Reason::Unreachable.as_str(), retry);
