@@ -10,8 +10,10 @@ use super::resource::Id;
 const PATIENCE: u32 = 3;
 /// The longest delay between two corrections.
 const LONGEST: Duration = Duration::from_secs(3600);
-/// What held for so long is over, where no longer delay is under way.
+/// What held for so long is over, where nothing is contested yet.
 const OVER: Duration = Duration::from_secs(600);
+/// What held for so many delays is over.
+const PEACE: u32 = 3;
 
 /// Corrections of drift, by resource.
 pub(crate) struct Contests {
@@ -23,8 +25,10 @@ pub(crate) struct Contests {
 struct Contest {
     /// How often each field was changed by somebody else.
     rounds: BTreeMap<String, u32>,
-    /// Until when nothing is corrected; and when it held until then, nobody contests any more.
+    /// Until when nothing is corrected.
     until: Instant,
+    /// When it held until then, nobody contests any more.
+    over: Instant,
     delay: Duration,
 }
 
@@ -51,7 +55,7 @@ impl Contests {
         for field in fields {
             again |= contest.rounds.get(field).is_some_and(|rounds| *rounds >= PATIENCE);
         }
-        let left = contest.left();
+        let left = left(contest.until);
         (again && !left.is_zero()).then(|| Contested { fields: contest.fields(), wait: left })
     }
 
@@ -61,6 +65,7 @@ impl Contests {
         let contest = open.entry(id.clone()).or_insert_with(|| Contest {
             rounds: BTreeMap::new(),
             until: Instant::now(),
+            over: Instant::now(),
             delay: Duration::ZERO,
         });
         for field in fields {
@@ -69,8 +74,9 @@ impl Contests {
         if contest.is_contested() {
             contest.delay = contest.delay.saturating_mul(2).clamp(self.first, LONGEST);
             contest.until = Instant::now() + contest.delay;
+            contest.over = Instant::now() + contest.delay.saturating_mul(PEACE);
         } else {
-            contest.until = Instant::now() + OVER;
+            contest.over = Instant::now() + OVER;
         }
     }
 
@@ -78,7 +84,7 @@ impl Contests {
     pub(crate) fn unsettled(&self, id: &Id) -> Option<Contested> {
         let mut open = self.open();
         let contest = open.get(id)?;
-        let left = contest.left();
+        let left = left(contest.over);
         if left.is_zero() {
             open.remove(id);
             return None;
@@ -96,11 +102,11 @@ impl Contests {
     }
 }
 
-impl Contest {
-    fn left(&self) -> Duration {
-        self.until.saturating_duration_since(Instant::now())
-    }
+fn left(until: Instant) -> Duration {
+    until.saturating_duration_since(Instant::now())
+}
 
+impl Contest {
     fn is_contested(&self) -> bool {
         self.rounds.values().any(|rounds| *rounds >= PATIENCE)
     }
@@ -140,14 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn delays_double_and_it_is_over_when_a_whole_one_passed_in_peace() {
+    fn delays_double_and_it_is_over_when_several_passed_in_peace() {
         let contests = Contests::new(Duration::from_secs(60));
         let title = ["title".to_owned()];
         for _ in 0..PATIENCE + 2 {
             contests.corrected(&id(), &title);
         }
-        let wait = contests.unsettled(&id()).expect("contested").wait;
-        assert!(wait > Duration::from_secs(239) && wait <= Duration::from_secs(240), "{wait:?}");
+        let near = |wait: Duration, seconds: u64| wait.as_secs_f64().round() == seconds as f64;
+        assert!(near(contests.holds_back(&id(), &title).expect("contested").wait, 240));
+        assert!(near(contests.unsettled(&id()).expect("contested").wait, 720));
 
         let quick = Contests::new(Duration::ZERO);
         for _ in 0..PATIENCE {
