@@ -79,7 +79,7 @@ impl Engine {
         if let Some((refused, why)) = &pass.refused
             && *refused == attempt
         {
-            let verdict = refusal(pass.resource.entry, why);
+            let verdict = self.refusal(pass.resource.entry, why);
             pass.tried = Some(attempt);
             return Ok(Acted::Done(verdict));
         }
@@ -291,6 +291,31 @@ impl Engine {
         read.await.map_err(|error: Error| self.read_failed(resource, &entry.endpoint, &error))
     }
 
+    /// What is said when authentik does not take something and nothing that the token can see explains it.
+    pub(super) fn refusal(&self, entry: &Entry, refusal: &Refusal) -> Verdict {
+        let errors = match refusal {
+            Refusal::Rejected(errors) => errors,
+            Refusal::Unexplained(error) => {
+                return Verdict::new(Reason::Unreachable, error.to_string()).retry(Retry::Backoff);
+            }
+        };
+        // A duplicate is named by the field of the natural key, or, where that has several, by none.
+        let of_key = |field: &str| match entry.endpoint.key {
+            [only] => field == *only,
+            _ => field.is_empty(),
+        };
+        let hidden = !errors.is_empty() && errors.iter().all(|error| of_key(&error.field));
+        if hidden && !self.connection.sees_everything() {
+            let permission = entry.endpoint.permission("view");
+            let message = format!(
+                "authentik refuses the natural key, and shows no object that has it: most likely it has one that the token \
+                 may not see ({permission}). authentik says: {errors}"
+            );
+            return Verdict::new(Reason::Forbidden, message).retry(Retry::Slowly);
+        }
+        Verdict::new(Reason::Invalid, format!("authentik refuses: {errors}")).retry(Retry::Slowly)
+    }
+
     /// The body that gives the object a place which no object of the same flow has.
     fn aside(&self, entry: &Entry, object: &Object) -> Body {
         let (Some(flow), Some(place)) = (entry.flow, entry.steps_aside) else { return Body::new() };
@@ -356,28 +381,4 @@ fn stored(pass: &mut Pass, sent: &Body, object: &Object) -> Acted {
             Acted::Done(Verdict::new(Reason::NotApplied, message).retry(Retry::Slowly))
         }
     }
-}
-
-/// What is said when authentik does not take something and nothing that the token can see explains it.
-pub(super) fn refusal(entry: &Entry, refusal: &Refusal) -> Verdict {
-    let errors = match refusal {
-        Refusal::Rejected(errors) => errors,
-        Refusal::Unexplained(error) => {
-            return Verdict::new(Reason::Unreachable, error.to_string()).retry(Retry::Backoff);
-        }
-    };
-    // A duplicate is named by the field of the natural key, or, where that has several, by none.
-    let of_key = |field: &str| match entry.endpoint.key {
-        [only] => field == *only,
-        _ => field.is_empty(),
-    };
-    if !errors.is_empty() && errors.iter().all(|error| of_key(&error.field)) {
-        let permission = entry.endpoint.permission("view");
-        let message = format!(
-            "authentik refuses the natural key, and shows no object that has it: most likely it has one that the token may \
-             not see ({permission}). authentik says: {errors}"
-        );
-        return Verdict::new(Reason::Forbidden, message).retry(Retry::Slowly);
-    }
-    Verdict::new(Reason::Invalid, format!("authentik refuses: {errors}")).retry(Retry::Slowly)
 }

@@ -36,6 +36,8 @@ struct State {
     version: Option<Version>,
     /// Why there is no connection, as far as is known.
     failure: Option<String>,
+    /// Whether the token may see everything.
+    superuser: bool,
     /// Whether it is being found out.
     probing: bool,
     /// Grows with each connection that was lost and found again.
@@ -70,6 +72,11 @@ impl Connection {
     /// authentik's version, as it was last read.
     pub(crate) fn version(&self) -> Option<Version> {
         self.state.borrow().version.clone()
+    }
+
+    /// Whether the token may see everything, as far as is known.
+    pub(crate) fn sees_everything(&self) -> bool {
+        self.state.borrow().superuser
     }
 
     /// To be told of each error of a request. When it speaks of the connection and not of one object, all wait until a probe has
@@ -144,7 +151,8 @@ impl Connection {
 
     fn up(&self, url: &str, version: Version, me: Option<&Me>) {
         let epoch = self.epoch() + u64::from(self.failure().is_some());
-        let state = State { version: Some(version.clone()), epoch, ..State::default() };
+        let superuser = me.is_some_and(|me| me.is_superuser);
+        let state = State { version: Some(version.clone()), superuser, epoch, ..State::default() };
         let before = self.state.send_replace(state);
         self.metrics.authentik_up(true);
         let other_version = before.version.as_ref() != Some(&version);
@@ -162,8 +170,8 @@ impl Connection {
 
     fn down(&self, failure: String) {
         self.metrics.authentik_up(false);
-        let (version, epoch) = (self.version(), self.epoch());
-        let state = State { failure: Some(failure.clone()), version, epoch, probing: false };
+        let known = self.state.borrow().clone();
+        let state = State { failure: Some(failure.clone()), probing: false, ..known };
         let before = self.state.send_replace(state);
         if before.failure.as_ref() != Some(&failure) {
             warn!(reason = failure, "authentik cannot be used: it is tried again and again");

@@ -164,7 +164,7 @@ impl Engine {
             Ok(None) => return ("Released", Retry::WhenWoken),
             Err(Halt::Starting) => return ("Starting", Retry::WhenWoken),
             Err(Halt::Pending) => return ("Pending", Retry::Backoff),
-            Err(Halt::Refused(refusal)) => act::refusal(pass.resource.entry, &refusal),
+            Err(Halt::Refused(refusal)) => self.refusal(pass.resource.entry, &refusal),
             // What is in sync as far as anybody knows stays so while authentik is away.
             Err(Halt::Outage(_, retry)) if pass.tried.is_none() && self.stays(&pass.resource) => {
                 return (Reason::Unreachable.as_str(), retry);

@@ -7,7 +7,7 @@ use super::plan::{Holder, Known, Owner, Situation};
 use super::resource::Resource;
 use super::{Engine, Pass, compare};
 use crate::authentik::{Key, Object};
-use crate::kinds::{Body, Declared, FLOWS, Origin};
+use crate::kinds::{Adoption, Body, Declared, FLOWS, Origin};
 
 /// So many resources may stand in one circle in which each waits for the next one's place.
 const CIRCLE: usize = 1000;
@@ -104,7 +104,11 @@ impl Engine {
             entry,
             declared: body,
             version: self.connection.version(),
-            adoption: self.policy.adoption(resource.management.adoption),
+            // Who only looks may look at anything.
+            adoption: match resource.observing {
+                true => Adoption::Force,
+                false => self.policy.adoption(resource.management.adoption),
+            },
             known,
             owner: owner.map(|owner| owner.id.to_string()),
             holder,
