@@ -4,6 +4,13 @@
 //!
 //! - [`authentik`]: the client for authentik's API. Knows nothing of Kubernetes.
 //! - [`kinds`]: the kinds of resources, which are the custom resource definitions, and what each is to authentik. No I/O.
+//! - [`commands`]: the subcommands, one file each, over all of the others.
+//! - [`config`], [`telemetry`], [`metrics`], [`serve`]: the process around it: flags, log, measures, probes.
 
 pub mod authentik;
+pub mod commands;
+pub mod config;
 pub mod kinds;
+pub mod metrics;
+pub mod serve;
+pub mod telemetry;

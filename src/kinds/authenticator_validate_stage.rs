@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    Body, Field, Identifiers, Kind, Management, Reference, StageReference, Status, Unresolved, body, schema,
+    Body, Field, Identifiers, Kind, Management, Reference, Referrer, StageReference, Status, Unresolved,
+    body, schema,
 };
 
 /// What an authenticator validation stage in authentik is to be. A field that is absent is left as authentik has it.
@@ -187,15 +188,34 @@ impl AuthenticatorValidateStageSpec {
 impl Kind for AuthenticatorValidateStage {
     const NAME: &'static str = "AuthenticatorValidateStage";
     const COLLECTION: &'static str = "stages/authenticator/validate";
+    const MODEL: &'static str = "authentik_stages_authenticator_validate.authenticatorvalidatestage";
+    const KEY: &'static [&'static str] = &["name"];
+    // authentik judges them by what a request holds, whatever it has stored.
+    const TOGETHER: &'static [&'static [&'static str]] =
+        &[&["not_configured_action", "configuration_stages"]];
+    const REFERRERS: &'static [Referrer] = &[
+        Referrer {
+            collection: "flows/bindings",
+            fields: &["stage"],
+            what: "binding",
+            permission: "authentik_flows.view_flowstagebinding",
+        },
+        Referrer {
+            collection: "stages/authenticator/validate",
+            fields: &["configuration_stages"],
+            what: "authenticator validation stage",
+            permission: "authentik_stages_authenticator_validate.view_authenticatorvalidatestage",
+        },
+    ];
     const STAGE: bool = true;
     const FIELDS: &'static [Field] = &[
         Field::new("name"),
         Field::new("not_configured_action"),
         Field::new("device_classes").newer(&[("email", (2025, 2))]),
-        Field::new("configuration_stages"),
+        Field::new("configuration_stages").set(),
         Field::new("last_auth_threshold"),
         Field::new("webauthn_user_verification"),
-        Field::new("webauthn_allowed_device_types"),
+        Field::new("webauthn_allowed_device_types").set(),
         Field::new("webauthn_hints").since(2026, 5),
         Field::new("email_otp_throttling_factor").since(2026, 5),
         Field::new("sms_otp_throttling_factor").since(2026, 5),
@@ -205,6 +225,27 @@ impl Kind for AuthenticatorValidateStage {
 
     fn references(&self) -> Vec<Reference> {
         self.spec.declared_stages().unwrap_or_default()
+    }
+
+    fn own_name(&self) -> Option<String> {
+        Some(self.spec.name.clone().unwrap_or_else(|| self.name_any()))
+    }
+
+    fn refused(merged: &Body, pk: Option<&str>) -> Option<String> {
+        let stages = merged.get("configuration_stages").and_then(Value::as_array);
+        let own = |stage: &Value| pk.is_some_and(|pk| stage.as_str() == Some(pk));
+        if stages.is_some_and(|stages| stages.iter().any(own)) {
+            return Some(
+                "a stage cannot configure itself: remove it from its own configuration stages".to_owned(),
+            );
+        }
+        let configure = merged.get("not_configured_action").and_then(Value::as_str) == Some("configure");
+        (configure && stages.is_none_or(Vec::is_empty)).then(|| {
+            "with the action configure for users without an authenticator, authentik wants a configuration stage: \
+             declare both spec.notConfiguredAction and one stage or more in spec.configurationStages or \
+             spec.configurationStageRefs"
+                .to_owned()
+        })
     }
 
     fn body(&self, identifiers: &Identifiers) -> Result<Body, Unresolved> {
@@ -228,10 +269,6 @@ impl Kind for AuthenticatorValidateStage {
 
     fn management(&self) -> &Management {
         &self.spec.management
-    }
-
-    fn status(&self) -> Option<&Status> {
-        self.status.as_ref()
     }
 }
 

@@ -4,7 +4,9 @@ use kube::{CustomResource, ResourceExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Body, Field, Identifiers, Kind, Management, Status, Unresolved, body, schema};
+use super::{
+    Address, Body, Field, Identifiers, Kind, Management, Referrer, Status, Unresolved, body, schema,
+};
 
 /// What a flow in authentik is to be. A field that is absent is left as authentik has it.
 #[derive(CustomResource, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -158,6 +160,18 @@ pub enum Authentication {
 impl Kind for Flow {
     const NAME: &'static str = "Flow";
     const COLLECTION: &'static str = "flows/instances";
+    const MODEL: &'static str = "authentik_flows.flow";
+    const KEY: &'static [&'static str] = &["slug"];
+    // An old slug could be another flow's by now.
+    const ADDRESS: Address = Address::Field { field: "slug", filter: "flow_uuid" };
+    const PARTS: &'static [&'static str] =
+        &["authentik_flows.flowstagebinding", "authentik_policies.policybinding"];
+    const REFERRERS: &'static [Referrer] = &[Referrer {
+        collection: "stages/identification",
+        fields: &["enrollment_flow", "recovery_flow", "passwordless_flow"],
+        what: "identification stage",
+        permission: "authentik_stages_identification.view_identificationstage",
+    }];
     const FIELDS: &'static [Field] = &[
         Field::new("name"),
         Field::new("slug").short_before((2025, 12), 50),
@@ -175,6 +189,10 @@ impl Kind for Flow {
         Field::new("authentication").newer(&[("require_token", (2026, 5))]),
     ];
 
+    fn own_name(&self) -> Option<String> {
+        Some(self.spec.slug.clone().unwrap_or_else(|| self.name_any()))
+    }
+
     fn body(&self, _: &Identifiers) -> Result<Body, Unresolved> {
         let mut body = body::declared(&self.spec, Self::FIELDS);
         body.entry("slug").or_insert_with(|| self.name_any().into());
@@ -183,10 +201,6 @@ impl Kind for Flow {
 
     fn management(&self) -> &Management {
         &self.spec.management
-    }
-
-    fn status(&self) -> Option<&Status> {
-        self.status.as_ref()
     }
 }
 

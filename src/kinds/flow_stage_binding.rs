@@ -3,10 +3,11 @@
 use kube::CustomResource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{
-    Body, Field, FlowReference, Identifiers, Kind, Management, PolicyEngineMode, Reference, StageReference,
-    Status, Unresolved, body, schema,
+    Body, Change, Field, FlowReference, Identifiers, Kind, Management, PolicyEngineMode, Reference,
+    StageReference, Status, Unresolved, body, schema,
 };
 
 /// What a binding in authentik is to be. A field that is absent is left as authentik has it.
@@ -127,6 +128,14 @@ impl FlowStageBindingSpec {
 impl Kind for FlowStageBinding {
     const NAME: &'static str = "FlowStageBinding";
     const COLLECTION: &'static str = "flows/bindings";
+    const MODEL: &'static str = "authentik_flows.flowstagebinding";
+    const KEY: &'static [&'static str] = &["target", "stage", "order"];
+    const CHANGE: Change = Change::Put;
+    // authentik judges them by what a request holds, whatever it has stored.
+    const TOGETHER: &'static [&'static [&'static str]] = &[&["evaluate_on_plan", "re_evaluate_policies"]];
+    const FLOW: Option<&'static str> = Some("target");
+    const STEPS_ASIDE: Option<&'static str> = Some("order");
+    const PARTS: &'static [&'static str] = &["authentik_policies.policybinding"];
     const FIELDS: &'static [Field] = &[
         Field::new("target"),
         Field::new("stage"),
@@ -151,12 +160,18 @@ impl Kind for FlowStageBinding {
         Ok(body)
     }
 
-    fn management(&self) -> &Management {
-        &self.spec.management
+    fn refused(merged: &Body, _: Option<&str>) -> Option<String> {
+        let on = |field, otherwise| merged.get(field).and_then(Value::as_bool).unwrap_or(otherwise);
+        let neither = !on("evaluate_on_plan", false) && !on("re_evaluate_policies", true);
+        neither.then(|| {
+            "spec.evaluateOnPlan and spec.reEvaluatePolicies would both be false, of which one is not declared and \
+             is so in authentik: declare it as true"
+                .to_owned()
+        })
     }
 
-    fn status(&self) -> Option<&Status> {
-        self.status.as_ref()
+    fn management(&self) -> &Management {
+        &self.spec.management
     }
 }
 

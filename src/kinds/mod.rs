@@ -9,6 +9,7 @@
 mod authenticator_validate_stage;
 mod body;
 mod definition;
+mod entry;
 mod flow;
 mod flow_stage_binding;
 mod management;
@@ -33,6 +34,7 @@ pub use authenticator_validate_stage::{
     UserVerification, WebauthnHint,
 };
 pub use body::Body;
+pub use entry::{Declared, Endpoint, Entry};
 pub use flow::{Authentication, DeniedAction, Designation, Flow, FlowSpec, Layout, PolicyEngineMode};
 pub use flow_stage_binding::{FlowStageBinding, FlowStageBindingSpec, InvalidResponseAction};
 pub use management::{Adoption, DeletionPolicy, Management, Mode};
@@ -66,10 +68,34 @@ pub trait Kind:
     const NAME: &'static str;
     /// authentik's collection of such objects, below `/api/v3/`.
     const COLLECTION: &'static str;
+    /// authentik's model, which its permissions are named after: `authentik_flows.flow`.
+    const MODEL: &'static str;
+    /// The fields that together name an object, of which authentik has no two with the same values; also filters of
+    /// the list.
+    const KEY: &'static [&'static str];
     /// Whether it is a stage, which bindings and other stages may refer to.
     const STAGE: bool = false;
     /// Every field that authentik lets a client write.
     const FIELDS: &'static [Field];
+    /// What addresses an object in a URL.
+    const ADDRESS: Address = Address::Pk;
+    /// How an object is changed.
+    const CHANGE: Change = Change::Patch;
+    /// Groups of fields that authentik validates by what one request holds: they are sent together.
+    const TOGETHER: &'static [&'static [&'static str]] = &[];
+    /// The field with the flow that an object is a part of.
+    const FLOW: Option<&'static str> = None;
+    /// The number in [`Kind::KEY`] by which an object can step aside, so that others of the same flow exchange places.
+    const STEPS_ASIDE: Option<&'static str> = None;
+    /// Models whose objects are a part of an object and go with it when it is deleted.
+    const PARTS: &'static [&'static str] = &[];
+    /// Objects that may refer to one and that authentik's `used_by` leaves out or may hide.
+    const REFERRERS: &'static [Referrer] = &[];
+
+    /// The only field of [`Kind::KEY`], where there is one and it needs no identifiers.
+    fn own_name(&self) -> Option<String> {
+        None
+    }
 
     /// What [`Kind::body`] needs identifiers for.
     fn references(&self) -> Vec<Reference> {
@@ -82,11 +108,14 @@ pub trait Kind:
     /// When `identifiers` lacks one of [`Kind::references`].
     fn body(&self, identifiers: &Identifiers) -> Result<Body, Unresolved>;
 
+    /// Why authentik would not take an object with these fields, where that depends on fields that the spec leaves to
+    /// authentik. `merged` is what is declared over what authentik has, `pk` the object's identifier if there is one.
+    fn refused(_merged: &Body, _pk: Option<&str>) -> Option<String> {
+        None
+    }
+
     /// How the resource is kept.
     fn management(&self) -> &Management;
-
-    /// What the operator last said of it.
-    fn status(&self) -> Option<&Status>;
 
     /// The custom resource definition, as it is to be installed.
     #[must_use]
@@ -95,33 +124,53 @@ pub trait Kind:
     }
 }
 
-/// What is known of a kind without its type.
-#[derive(Debug, Clone, Copy)]
-pub struct Entry {
-    /// [`Kind::NAME`].
-    pub name: &'static str,
-    /// [`Kind::COLLECTION`].
-    pub collection: &'static str,
-    /// [`Kind::STAGE`].
-    pub stage: bool,
-    /// [`Kind::FIELDS`].
-    pub fields: &'static [Field],
-    /// [`Kind::definition`].
-    pub definition: fn() -> CustomResourceDefinition,
+/// What addresses an object in a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address {
+    /// Its identifier.
+    Pk,
+    /// A field that may change at any time, so that it is read immediately before it is used.
+    Field {
+        /// The field.
+        field: &'static str,
+        /// The filter of the list that finds an object by its identifier.
+        filter: &'static str,
+    },
 }
 
-impl Entry {
-    const fn of<K: Kind>() -> Self {
-        Self {
-            name: K::NAME,
-            collection: K::COLLECTION,
-            stage: K::STAGE,
-            fields: K::FIELDS,
-            definition: K::definition,
-        }
-    }
+/// How an object is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// PATCH with what differs.
+    Patch,
+    /// PUT with the natural key and what is sent together, beside what differs.
+    Put,
+}
+
+/// Objects that may refer to one of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Referrer {
+    /// Their collection.
+    pub collection: &'static str,
+    /// The fields that hold an identifier, or a list of them.
+    pub fields: &'static [&'static str],
+    /// What a person calls such an object.
+    pub what: &'static str,
+    /// The permission that it takes to see them.
+    pub permission: &'static str,
 }
 
 /// All kinds.
 pub const REGISTRY: &[Entry] =
     &[Entry::of::<Flow>(), Entry::of::<FlowStageBinding>(), Entry::of::<AuthenticatorValidateStage>()];
+
+/// All flows of authentik: what slugs refer to.
+pub const FLOWS: Endpoint = Entry::of::<Flow>().endpoint;
+
+/// All stages of authentik, of whatever kind: what names of stages refer to.
+pub const STAGES: Endpoint = Endpoint {
+    collection: "stages/all",
+    model: "authentik_flows.stage",
+    key: &["name"],
+    address: Address::Pk,
+};

@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Flow, Kind, schema};
+use super::{Endpoint, FLOWS, Flow, Kind, STAGES, schema};
 
 /// A `Flow` in the same namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +41,18 @@ pub enum Reference {
     Flow(String),
     /// A stage that authentik has, by name or UUID.
     Stage(String),
+}
+
+impl Reference {
+    /// Where authentik has it, and by which key or identifier it is called; none for a resource.
+    #[must_use]
+    pub fn in_authentik(&self) -> Option<(&'static Endpoint, &str)> {
+        match self {
+            Self::Resource { .. } => None,
+            Self::Flow(called) => Some((&FLOWS, called)),
+            Self::Stage(called) => Some((&STAGES, called)),
+        }
+    }
 }
 
 impl fmt::Display for Reference {

@@ -134,6 +134,6 @@ fn names_and_collections_are_those_of_the_definitions() {
         let definition = (entry.definition)();
         assert_eq!(definition.spec.names.kind, entry.name);
         assert_eq!(definition.spec.names.plural, format!("{}s", entry.name.to_lowercase()));
-        assert!(!entry.collection.starts_with('/') && !entry.collection.ends_with('/'));
+        assert!(!entry.endpoint.collection.starts_with('/') && !entry.endpoint.collection.ends_with('/'));
     }
 }

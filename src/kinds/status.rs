@@ -78,6 +78,9 @@ pub struct Drift {
 pub struct Creating {
     /// The natural key of the object: authentik's names of the fields, and their values.
     pub key: BTreeMap<String, String>,
+    /// The fields of the request's body, by authentik's names.
+    #[serde(default)]
+    pub fields: Vec<String>,
     /// A hash of the request's body.
     pub body_hash: String,
     /// A random identifier of this intention.

@@ -38,13 +38,15 @@ pub struct Field {
     pub newer: &'static [(&'static str, Minor)],
     /// How many characters versions before the given one take; later ones have no limit.
     pub short_before: Option<(Minor, usize)>,
+    /// Whether it is a list whose order authentik does not keep.
+    pub set: bool,
 }
 
 impl Field {
     /// A field that all versions have.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, since: COLUMNS[0], newer: &[], short_before: None }
+        Self { name, since: COLUMNS[0], newer: &[], short_before: None, set: false }
     }
 
     /// The first version that has it.
@@ -65,6 +67,13 @@ impl Field {
     #[must_use]
     pub const fn short_before(mut self, minor: Minor, length: usize) -> Self {
         self.short_before = Some((minor, length));
+        self
+    }
+
+    /// authentik does not keep the order of this list.
+    #[must_use]
+    pub const fn set(mut self) -> Self {
+        self.set = true;
         self
     }
 

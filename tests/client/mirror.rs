@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use authentik_operator::authentik::{Changes, Client, Mirror, Row};
+use authentik_operator::authentik::{Changes, Client, Key, Mirror, Object};
 use authentik_simulator::Simulator;
 use authentik_simulator::fault::{Action, Answer, Fault, Latency};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{PATIENCE, TOKEN};
@@ -14,39 +13,31 @@ use crate::{PATIENCE, TOKEN};
 const FLOWS: &str = "flows/instances";
 const FLOWS_PATH: &str = "/api/v3/flows/instances/";
 
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Flow {
-    pk: String,
-    slug: String,
-    title: String,
-}
-
-impl Row for Flow {
-    fn pk(&self) -> &str {
-        &self.pk
-    }
-}
-
 struct Setting {
     simulator: Simulator,
     client: Client,
-    mirror: Arc<Mirror<Flow>>,
+    mirror: Arc<Mirror>,
 }
 
 /// An authentik without flows, and a mirror of them that was read once.
 async fn setting() -> Setting {
     let simulator = Simulator::builder().empty().token(TOKEN).start().await.expect("a simulator");
     let client = crate::client(&simulator.url());
-    let mirror = Arc::new(Mirror::new(client.clone(), FLOWS, "slug"));
+    let mirror = Arc::new(Mirror::new(client.clone(), FLOWS, "slug", &["slug"], ["title"]));
     assert!(!mirror.is_read());
     assert_eq!(mirror.refresh(|_| true).await.expect("a list"), Changes::default());
     assert!(mirror.is_read());
     Setting { simulator, client, mirror }
 }
 
-async fn made(client: &Client, slug: &str) -> Flow {
+/// A new flow, with what the mirror keeps of it.
+async fn made(client: &Client, slug: &str) -> Object {
     let body = json!({"name": slug, "slug": slug, "title": "t", "designation": "recovery"});
-    client.create(FLOWS, &body).await.expect("made")
+    kept(client.create(FLOWS, &body).await.expect("made"))
+}
+
+fn kept(flow: Object) -> Object {
+    flow.only(&["slug", "title"])
 }
 
 /// Holds lists back until the returned time has passed.
@@ -60,19 +51,27 @@ async fn a_reading_tells_what_others_changed() {
     let Setting { simulator: _running, client, mirror } = setting().await;
     let (a, b) = (made(&client, "a").await, made(&client, "b").await);
     let changes = mirror.refresh(|_| true).await.expect("a list");
-    let mut both = vec![a.pk.clone(), b.pk.clone()];
-    both.sort();
-    assert_eq!(changes, Changes { appeared: both, ..Changes::default() });
+    let mut appeared = changes.appeared.clone();
+    appeared.sort_by(|one, other| one.text("slug").cmp(&other.text("slug")));
+    assert_eq!(appeared, [a.clone(), b.clone()]);
+    assert_eq!((changes.changed.len(), changes.missing.len()), (0, 0));
     assert_eq!(mirror.get(&a.pk), Some(a.clone()));
-    assert_eq!(mirror.find(|flow| flow.slug == "b"), std::slice::from_ref(&b));
+    assert_eq!(mirror.find(|flow| flow.text("slug") == Some("b")), std::slice::from_ref(&b));
+    assert_eq!(mirror.by_key(&Key::named("slug", "b")), Some(b.clone()));
 
-    client.patch::<Value>(FLOWS, "a", &json!({"title": "by hand"})).await.expect("changed");
+    let by_hand: Object = client.patch(FLOWS, "a", &json!({"slug": "c"})).await.expect("changed");
     client.delete(FLOWS, "b").await.expect("deleted");
     let changes = mirror.refresh(|_| true).await.expect("a list");
-    let expected = Changes { changed: vec![a.pk.clone()], missing: vec![b.pk.clone()], ..Changes::default() };
+    let renamed = kept(by_hand);
+    let expected = Changes {
+        changed: vec![(a.clone(), renamed.clone())],
+        missing: vec![b.clone()],
+        ..Changes::default()
+    };
     assert_eq!(changes, expected);
-    assert_eq!(mirror.get(&a.pk).map(|flow| flow.title).as_deref(), Some("by hand"));
-    assert_eq!(mirror.get(&b.pk), None);
+    assert_eq!(mirror.get(&a.pk), Some(renamed.clone()));
+    assert_eq!(mirror.by_key(&Key::named("slug", "c")), Some(renamed));
+    assert_eq!((mirror.get(&b.pk), mirror.by_key(&Key::named("slug", "a"))), (None, None));
     assert_eq!(mirror.refresh(|_| true).await.expect("a list"), Changes::default());
 }
 
@@ -111,8 +110,9 @@ async fn what_is_written_while_the_list_is_on_its_way_wins() {
     // The list is made up as of now, and held back.
     let listed = |requests: &[_]| requests.len() > seen;
     simulator.requests().wait_for(listed, PATIENCE).await.expect("the list is asked for");
-    let after: Flow = client.patch(FLOWS, "changed", &json!({"title": "after"})).await.expect("changed");
-    mirror.put(after.clone());
+    let after: Object = client.patch(FLOWS, "changed", &json!({"title": "after"})).await.expect("changed");
+    let (after, before) = mirror.put(after);
+    assert_eq!(before.as_ref(), Some(&changed));
     client.delete(FLOWS, "deleted").await.expect("deleted");
     mirror.remove(&deleted.pk);
     let created = made(&client, "created").await;

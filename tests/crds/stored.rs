@@ -151,6 +151,7 @@ async fn a_status_is_a_thing_apart() {
         last_handled_reconcile_at: Some("2026-01-01".to_owned()),
         creating: Some(Creating {
             key: [("slug".to_owned(), "staff-login".to_owned())].into(),
+            fields: vec!["slug".to_owned(), "name".to_owned()],
             body_hash: "0f".to_owned(),
             id: "7".to_owned(),
         }),
