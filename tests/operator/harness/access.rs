@@ -35,7 +35,7 @@ async fn rights(plane: &ControlPlane, namespace: &str) -> Vec<Value> {
     }
     let mut helm = plane.helm().expect("a helm");
     helm.args(["template", NAME, CHART, "--namespace", namespace]);
-    helm.args(["--set", "authentik.url=http://authentik.example.com"]);
+    helm.args(["--set", "authentik.url=http://authentik.example.com,authentik.tokenSecret.name=authentik"]);
     let rendered = succeed(helm, String::new()).await;
     let documents = serde_saphyr::from_multiple::<Value>(&rendered).expect("the chart renders YAML");
     let wanted = ["ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
