@@ -10,6 +10,7 @@ use k8s_openapi::jiff::SignedDuration;
 use secrecy::SecretString;
 
 use crate::authentik::{Connection, ConnectionError, Observer, TokenSource};
+use crate::kinds::Adoption;
 use crate::telemetry;
 
 /// No duration is longer: a year, which is as good as for ever and safe to add to any time.
@@ -114,6 +115,16 @@ pub enum AdoptionCeiling {
     Force,
 }
 
+impl From<AdoptionCeiling> for Adoption {
+    fn from(ceiling: AdoptionCeiling) -> Self {
+        match ceiling {
+            AdoptionCeiling::None => Self::Never,
+            AdoptionCeiling::Matching => Self::IfMatching,
+            AdoptionCeiling::Force => Self::Force,
+        }
+    }
+}
+
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -170,7 +181,7 @@ impl Config {
 }
 
 /// The slugs of flows that are never touched.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct ProtectedSlugs {
     patterns: Vec<Glob>,
     set: GlobSet,

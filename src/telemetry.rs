@@ -7,12 +7,15 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::config::LogFormat;
 
+/// kube names the resource of a reconcile on each line, and so do our own.
+const WITHOUT_SPANS: &str = "kube_runtime::controller=warn";
+
 /// Reads what is to be logged.
 ///
 /// # Errors
 /// When `text` is none of tracing's filters.
 pub fn filter(text: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::builder().parse(text)
+    EnvFilter::builder().parse(format!("{WITHOUT_SPANS},{text}"))
 }
 
 /// Begins to log, for the rest of the process.

@@ -42,6 +42,8 @@ struct Copy {
     meanwhile: Option<HashMap<String, Option<Object>>>,
     /// How long the last reading took; none before the first.
     took: Option<Duration>,
+    /// When the last reading began.
+    begun: Option<Instant>,
 }
 
 /// Objects by identifier and by natural key.
@@ -179,6 +181,11 @@ impl Mirror {
         self.read().took
     }
 
+    /// How long ago the last reading began; none before the first.
+    pub fn age(&self) -> Option<Duration> {
+        self.read().begun.map(|begun| begun.elapsed())
+    }
+
     /// How long to wait after a reading until the next: a minute, or fifty times what the last one took, and `latest`
     /// at most.
     pub fn interval(&self, latest: Duration) -> Duration {
@@ -235,6 +242,7 @@ impl<'a> Reading<'a> {
     /// Makes the list the copy, but for what was written meanwhile.
     fn end(self, mut listed: HashMap<String, Object>, took: Duration, vanished: usize) -> Changes {
         let mut copy = self.mirror.write();
+        copy.begun = Instant::now().checked_sub(took);
         for (pk, row) in copy.meanwhile.take().unwrap_or_default() {
             match row {
                 Some(row) => drop(listed.insert(pk, row)),

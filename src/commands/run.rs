@@ -2,7 +2,9 @@
 
 use std::io;
 use std::process;
+use std::time::Duration;
 
+use anyhow::Context as _;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -10,10 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authentik::Client;
 use crate::config::{Config, ConfigError};
+use crate::engine::{self, Engine, Policy};
 use crate::kinds;
 use crate::metrics::Metrics;
 use crate::serve::{Readiness, Server};
 use crate::telemetry;
+
+/// So long may what is under way take at the end.
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
@@ -30,12 +36,40 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
 async fn operate(config: &Config) -> anyhow::Result<()> {
     let shutdown = stop_on_signals()?;
     let metrics = Metrics::default();
-    let _authentik =
+    let authentik =
         Client::new(config.connection(Some(metrics.observer()))?).map_err(ConfigError::Connection)?;
-    let _protected = config.protected_slugs()?;
+    let policy = Policy { adopt: config.adopt.into(), protected: config.protected_slugs()? };
     let server = Server::bind(config.listen).await?;
+    let kubernetes = kube::Client::try_default().await.context("no Kubernetes cluster is configured")?;
     let readiness = watch::Sender::new(Readiness::waiting_for(kinds::REGISTRY.iter().map(|kind| kind.name)));
-    server.serve(readiness.subscribe(), metrics, shutdown).await?;
+
+    // Probes are answered until all else has ended.
+    let served = CancellationToken::new();
+    let serving = tokio::spawn(server.serve(readiness.subscribe(), metrics.clone(), served.clone()));
+    let (engine, events) = Engine::new(kubernetes.clone(), &authentik, policy, metrics);
+    let events = tokio::spawn(events);
+    let running = engine::run(
+        engine,
+        kubernetes,
+        &config.authentik_url,
+        config.refresh_at_most,
+        readiness,
+        shutdown.clone(),
+    );
+    let drained = async {
+        running.await?;
+        events.await.context("sending events")
+    };
+    let late = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        drained = drained => drained?,
+        () = late => tracing::warn!("stopped before everything was finished"),
+    }
+    served.cancel();
+    serving.await.context("serving probes")??;
     Ok(())
 }
 

@@ -96,6 +96,13 @@ impl Identifiers {
     }
 }
 
+impl Identifiers {
+    /// All references and UUIDs.
+    pub fn iter(&self) -> impl Iterator<Item = (&Reference, &str)> {
+        self.0.iter().map(|(reference, pk)| (reference, pk.as_str()))
+    }
+}
+
 impl FromIterator<(Reference, String)> for Identifiers {
     fn from_iter<I: IntoIterator<Item = (Reference, String)>>(pairs: I) -> Self {
         Self(pairs.into_iter().collect())

@@ -1,0 +1,239 @@
+//! Letting go of a resource: what happens to its object, and what would break.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::Value;
+
+use super::cluster::Happening;
+use super::compare::hash;
+use super::halt::Halt;
+use super::index::Interest;
+use super::resource::Resource;
+use super::retry::Retry;
+use super::status::{Verdict, compose, reason};
+use super::{Engine, Pass};
+use crate::authentik::{Error, Key, Object, Outcome, UsedBy, UsedByAction};
+use crate::kinds::{Reason, Referrer};
+
+/// So many users of an object are named.
+const NAMED: usize = 8;
+
+impl Engine {
+    /// Deletes the object, or leaves it, and lets the resource go. None when it is gone.
+    pub(super) async fn part(&self, pass: &mut Pass) -> Result<Option<Verdict>, Halt> {
+        if !pass.resource.is_held() {
+            return Ok(None);
+        }
+        if !pass.resource.deletes() {
+            return self.retain(pass, "it stays in authentik").await;
+        }
+        self.listed(&pass.resource)?;
+        self.announce(pass).await?;
+        let Some(object) = self.to_be_deleted(pass).await? else {
+            return self.let_go(pass).await;
+        };
+        if let Some(heir) = self.heir(&pass.resource, &object) {
+            return self.retain(pass, &format!("it stays in authentik, for {heir}")).await;
+        }
+        if let Some(why) = self.protection(&pass.resource, &object.fields) {
+            return Err(Verdict::new(Reason::Forbidden, why).into());
+        }
+        let users = self.users(&pass.resource, &object).await?;
+        if !users.is_empty() && !pass.resource.forced {
+            let message = format!("not deleted in authentik, since it is used by {}", named(&users));
+            return Err(Verdict::new(Reason::InUse, message).retry(Retry::Backoff).into());
+        }
+        self.delete(pass, &object).await?;
+        let note = match users.is_empty() {
+            true => "deleted in authentik".to_owned(),
+            false => format!("deleted in authentik, as forced, though it was used by {}", named(&users)),
+        };
+        if !users.is_empty() {
+            self.cluster.warn(&pass.resource, "ForceDeleted", &note);
+        }
+        self.cluster.tell(&pass.resource, Happening::Deleted, &note);
+        self.let_go(pass).await
+    }
+
+    /// Says that the resource is on its way out, unless it already says why it is not gone yet.
+    async fn announce(&self, pass: &mut Pass) -> Result<(), Halt> {
+        let parting = [Reason::Deleting, Reason::InUse, Reason::Unreachable, Reason::Forbidden];
+        let said = reason(&pass.resource.status);
+        if said.is_some_and(|said| parting.iter().any(|reason| reason.as_str() == said)) {
+            return Ok(());
+        }
+        let verdict = Verdict::new(Reason::Deleting, "is being deleted in authentik");
+        let status = compose(&pass.resource, &pass.facts, &verdict, Timestamp::now());
+        Ok(self.write_status(pass, &status).await?)
+    }
+
+    /// The object as authentik has it now; none when there is none that is the resource's own.
+    async fn to_be_deleted(&self, pass: &Pass) -> Result<Option<Object>, Halt> {
+        let resource = &pass.resource;
+        let collection = self.collection_of(resource.entry);
+        let failed = |error| self.read_failed(resource, &collection.endpoint, &error);
+        if let (Some(pk), Some(_)) = (&pass.facts.pk, pass.facts.origin) {
+            self.usable(resource).await?;
+            return collection.read(pk, Some(&resource.id)).await.map_err(failed);
+        }
+        // A creation may have been cut short.
+        let Some(creating) = &pass.facts.creating else { return Ok(None) };
+        let Some(key) = Key::recorded(collection.endpoint.key, &creating.key) else { return Ok(None) };
+        self.usable(resource).await?;
+        let found = collection.find(&key).await.map_err(failed)?;
+        Ok(found.filter(|object| {
+            hash(resource.entry, &object.fields, &creating.fields) == creating.body_hash
+                && !self.index.is_owned(&object.pk)
+        }))
+    }
+
+    /// Another resource that stays and declares the same object.
+    fn heir(&self, resource: &Resource, object: &Object) -> Option<String> {
+        let owner = self.index.owner(&object.pk).filter(|owner| owner.id != resource.id && !owner.deleting);
+        let key = Key::of(resource.entry.endpoint.key, &object.fields);
+        let rivals = key.map(|key| self.index.rivals(resource.entry.endpoint.collection, &key, &resource.id));
+        let heir = owner.or_else(|| rivals.unwrap_or_default().into_iter().next())?;
+        Some(heir.id.to_string())
+    }
+
+    /// Leaves the object to authentik. Asks nobody, so it works while authentik is away.
+    async fn retain(&self, pass: &mut Pass, note: &str) -> Result<Option<Verdict>, Halt> {
+        if pass.facts.origin.is_some() {
+            self.cluster.tell(&pass.resource, Happening::Retained, note);
+        }
+        self.let_go(pass).await
+    }
+
+    async fn let_go(&self, pass: &mut Pass) -> Result<Option<Verdict>, Halt> {
+        let written = self.cluster.release(&pass.resource).await;
+        match written {
+            Ok(object) => {
+                let left = Resource::read(pass.resource.entry, object);
+                // The API server drops it with its last finalizer, and the watch may already have said so.
+                match left.finalizers.is_empty() {
+                    true => self.index.remove(&left.id),
+                    false => drop(self.index.put(left)),
+                }
+            }
+            Err(error) if error.is_gone() => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(None)
+    }
+
+    /// Deletes the object and looks whether it is gone: a change that raced the deletion can bring it back.
+    async fn delete(&self, pass: &Pass, object: &Object) -> Result<(), Halt> {
+        let (resource, endpoint) = (&pass.resource, pass.resource.entry.endpoint);
+        let collection = self.collection_of(resource.entry);
+        match collection.delete(object).await {
+            Ok(()) | Err(Error::NotFound { .. }) => {}
+            Err(error) if error.outcome() == Outcome::Unknown => {
+                self.connection.suspect(&error);
+                self.usable(resource).await?;
+            }
+            Err(error) => return Err(self.failed(resource, &endpoint, "delete", error)),
+        }
+        let left = collection.read(&object.pk, Some(&resource.id)).await;
+        match left.map_err(|error| self.read_failed(resource, &endpoint, &error))? {
+            None => Ok(()),
+            Some(_) => {
+                let message =
+                    "authentik still has the object after it was told to delete it: it is tried again";
+                Err(Verdict::new(Reason::Deleting, message).retry(Retry::Backoff).into())
+            }
+        }
+    }
+
+    /// Who uses the object and is neither a part of it nor on its way out as well: what each is called, by identifier.
+    async fn users(
+        &self,
+        resource: &Arc<Resource>,
+        object: &Object,
+    ) -> Result<BTreeMap<String, String>, Halt> {
+        let entry = resource.entry;
+        let collection = self.collection_of(entry);
+        let told = self.client().used_by(entry.endpoint.collection, collection.address(object)).await;
+        let told = told.map_err(|error| self.read_failed(resource, &entry.endpoint, &error))?;
+        let mut users = BTreeMap::new();
+        for user in told.into_iter().filter(|user| !self.is_part(resource, user)) {
+            let effect = match user.action {
+                UsedByAction::Cascade => ", which would be deleted along",
+                _ => "",
+            };
+            users.insert(user.pk.clone(), format!("{} “{}”{effect}", user.model_name, user.name));
+        }
+        for referrer in entry.referrers {
+            for (pk, name) in self.referring(resource, referrer, object).await? {
+                users.entry(pk).or_insert(name);
+            }
+        }
+        for pk in users.keys() {
+            self.index.watch(&resource.id, Interest::Object(pk.clone()));
+        }
+        users.retain(|pk, _| *pk != object.pk && !self.goes_too(pk));
+        Ok(users)
+    }
+
+    /// Whether what `used_by` names is a part of the object, or merely linked to it through such a part.
+    fn is_part(&self, resource: &Resource, user: &UsedBy) -> bool {
+        let model = format!("{}.{}", user.app, user.model_name);
+        user.action == UsedByAction::CascadeMany || resource.entry.parts.contains(&model.as_str())
+    }
+
+    /// Whether another resource that is being deleted will delete the object.
+    fn goes_too(&self, pk: &str) -> bool {
+        self.index.owner(pk).is_some_and(|owner| owner.deleting && owner.deletes())
+    }
+
+    /// Objects of a collection that refer to the object. Where they cannot be seen, nothing is deleted.
+    async fn referring(
+        &self,
+        resource: &Resource,
+        referrer: &Referrer,
+        object: &Object,
+    ) -> Result<Vec<(String, String)>, Halt> {
+        let refers = |other: &Object| {
+            referrer.fields.iter().any(|field| match other.fields.get(*field) {
+                Some(Value::String(pk)) => *pk == object.pk,
+                Some(Value::Array(pks)) => pks.iter().any(|pk| pk.as_str() == Some(&object.pk)),
+                _ => false,
+            })
+        };
+        let query: Vec<(&str, &str)> = match referrer.fields {
+            [only] => vec![(only, object.pk.as_str())],
+            _ => Vec::new(),
+        };
+        let ordering = "pk";
+        match self.client().list::<Object>(referrer.collection, &query, ordering).await {
+            Ok(rows) => {
+                let found = rows.into_iter().filter(refers);
+                Ok(found.map(|row| (row.pk.clone(), name(referrer, &row))).collect())
+            }
+            Err(Error::Forbidden { .. }) => {
+                let message = format!(
+                    "not deleted in authentik: whether an {} uses it cannot be told, since the token lacks the permission {}",
+                    referrer.what, referrer.permission
+                );
+                Err(Verdict::new(Reason::InUse, message).retry(Retry::Backoff).into())
+            }
+            Err(error) => Err(self.read_failed(resource, &resource.entry.endpoint, &error)),
+        }
+    }
+}
+
+fn name(referrer: &Referrer, row: &Object) -> String {
+    match row.text("name") {
+        Some(name) => format!("the {} “{name}”", referrer.what),
+        None => format!("the {} {}", referrer.what, row.pk),
+    }
+}
+
+fn named(users: &BTreeMap<String, String>) -> String {
+    let mut text = users.values().take(NAMED).cloned().collect::<Vec<_>>().join("; ");
+    if users.len() > NAMED {
+        text += &format!("; and {} more", users.len() - NAMED);
+    }
+    text
+}
