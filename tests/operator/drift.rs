@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use authentik_simulator::fault::{Action, Answer, Fault};
+use serde_json::{Value, json};
 
-use crate::harness::{BINDING, FLOW, Resource, STAGE, World, binding, flow, stage, write};
+use crate::harness::{BINDING, FLOW, Kind, Resource, STAGE, World, binding, flow, stage, write};
 
 #[tokio::test]
 async fn fields_changed_by_hand_are_put_right_and_named() {
@@ -168,25 +169,38 @@ async fn what_was_deleted_by_hand_is_made_again_with_a_warning() {
     assert_eq!(bindings[0]["stage"], world.ready(STAGE, "mfa").await.pk());
 }
 
-#[tokio::test]
-async fn an_object_that_only_the_list_lacks_is_not_made_again() {
-    use authentik_simulator::fault::{Action, Answer, Fault};
-
+/// Lists that answer that there is nothing, although single objects are there to be read.
+async fn an_empty_list(kind: Kind, list: &str, spec: Value) {
     let world = World::new().await;
     let authentik = &world.authentik;
     let _operator = world.operator().start().await;
-    world.create(FLOW, "staff", flow(json!({}))).await;
-    let pk = world.ready(FLOW, "staff").await.pk().to_owned();
+    world.create(kind, "staff", spec).await;
+    let before = world.ready(kind, "staff").await;
     let nothing = json!({"pagination": {"next": 0, "previous": 0, "count": 0, "current": 1, "total_pages": 1,
         "start_index": 0, "end_index": 0}, "results": [], "autocomplete": {}});
     let then = authentik.now();
     let lie = Fault::new(Action::Answer(Answer::status(200).json(nothing)));
-    authentik.break_with(lie.method("GET").path("/api/v3/flows/instances/"));
+    authentik.break_with(lie.method("GET").path(format!("/api/v3{list}")));
     authentik.read_anew().await;
     authentik.clear_faults();
     authentik.read_anew().await;
     assert_eq!(authentik.writes(then), []);
-    let same = world.ready(FLOW, "staff").await;
-    assert_eq!(same.pk(), pk);
-    assert!(world.events(FLOW, "staff").await.iter().all(|event| event.reason != "Recreated"));
+    let after = world.ready(kind, "staff").await;
+    assert_eq!((after.pk(), after.origin(), after.version()), (before.pk(), "Created", before.version()));
+    assert!(world.events(kind, "staff").await.iter().all(|event| event.reason != "Recreated"));
+}
+
+#[tokio::test]
+async fn a_flow_that_only_lists_lack_is_not_made_again() {
+    an_empty_list(FLOW, "/flows/instances/", flow(json!({}))).await;
+}
+
+#[tokio::test]
+async fn a_binding_that_only_lists_lack_is_not_made_again() {
+    an_empty_list(BINDING, "/flows/bindings/", binding(json!({}))).await;
+}
+
+#[tokio::test]
+async fn a_stage_that_only_lists_lack_is_not_made_again() {
+    an_empty_list(STAGE, "/stages/authenticator/validate/", stage(json!({}))).await;
 }

@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use crate::harness::{BINDING, FLOW, Kind, STAGE, World, bind, flow, is_page, stage};
-
-const LISTS: [&str; 4] =
-    ["/flows/instances/", "/flows/bindings/", "/stages/authenticator/validate/", "/stages/all/"];
+use crate::harness::{BINDING, FLOW, Kind, LISTS, STAGE, World, bind, flow, is_page, stage};
 
 /// The resourceVersion of everything.
 async fn versions(world: &World) -> BTreeMap<String, String> {

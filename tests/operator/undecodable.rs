@@ -71,7 +71,7 @@ async fn it_says_so_and_harms_no_other() {
     odd.while_accepted(&world, async || drop(world.create(FLOW, "odd", odd.spec.clone()).await)).await;
     let _operator = world.operator().start().await;
     let invalid = world.reason(FLOW, "odd", "Invalid").await;
-    assert!(invalid.message().contains("designation"), "{}", invalid.message());
+    assert!(invalid.message().contains("nonsense"), "{}", invalid.message());
     world.create(FLOW, "staff", flow(json!({}))).await;
     world.ready(FLOW, "staff").await;
     world.create(BINDING, "to-odd", binding(json!({"target": null, "targetRef": {"name": "odd"}}))).await;
@@ -86,12 +86,12 @@ async fn it_says_so_and_harms_no_other() {
 #[tokio::test]
 async fn it_goes_on_once_it_can_be_read() {
     let world = World::new().await;
-    let spec = stage(json!({"lastAuthThreshold": ["hours=1"]}));
-    let odd = Odd { kind: STAGE, spec, field: "lastAuthThreshold", lax: anything() };
+    let spec = stage(json!({"notConfiguredAction": "nonsense"}));
+    let odd = Odd { kind: STAGE, spec, field: "notConfiguredAction", lax: json!({"type": "string"}) };
     odd.while_accepted(&world, async || drop(world.create(STAGE, "odd", odd.spec.clone()).await)).await;
     let _operator = world.operator().start().await;
     world.reason(STAGE, "odd", "Invalid").await;
-    world.change(STAGE, "odd", json!({"lastAuthThreshold": "hours=1"})).await;
+    world.change(STAGE, "odd", json!({"notConfiguredAction": "deny"})).await;
     world.ready(STAGE, "odd").await;
 }
 

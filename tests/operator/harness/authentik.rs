@@ -15,7 +15,7 @@ use super::{PATIENCE, TOKEN};
 const API: &str = "/api/v3";
 
 /// The lists that the operator keeps copies of.
-const LISTS: [&str; 4] =
+pub(crate) const LISTS: [&str; 4] =
     ["/flows/instances/", "/flows/bindings/", "/stages/authenticator/validate/", "/stages/all/"];
 
 /// What an operator's token needs to be permitted.

@@ -14,7 +14,7 @@ mod world;
 
 use std::time::{Duration, Instant};
 
-pub(crate) use authentik::{Authentik, PERMISSIONS, Write, is_page, write};
+pub(crate) use authentik::{Authentik, LISTS, PERMISSIONS, Write, is_page, write};
 pub(crate) use namespace::Namespace;
 pub(crate) use operator::Operator;
 pub(crate) use resource::{BINDING, FLOW, Kind, Resource, STAGE};
