@@ -1,6 +1,7 @@
 //! What a resource says of itself, for people and for tools.
 
-use authentik_simulator::fault::{Action, Fault};
+use authentik_simulator::fault::{Action, Answer, Fault, Latency};
+use authentik_simulator::journal::Entry;
 use serde_json::{Value, json};
 
 use crate::harness::{BINDING, FLOW, STAGE, World, bind, flow, stage};
@@ -142,4 +143,45 @@ async fn the_operator_never_writes_to_a_spec() {
         assert_eq!((ready.spec(), ready.generation()), (spec, 1), "{}", kind.name);
         assert_eq!(ready.finalizers(), ["authentik-operator.dev/finalizer"]);
     }
+}
+
+#[tokio::test]
+async fn a_change_that_comes_in_between_is_not_said_to_be_done() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let _operator = world.operator().flag("--refresh-at-most", "15m").start().await;
+    // Refused at first: the resource has all that it takes but an object.
+    let refusal = Answer::status(400).json(json!({"non_field_errors": ["Not today."]}));
+    let refusal = authentik.break_with(Fault::new(Action::Answer(refusal)).method("POST"));
+    world.create(BINDING, "late", crate::harness::binding(json!({}))).await;
+    world.reason(BINDING, "late", "Invalid").await;
+    authentik.clear_fault(refusal);
+
+    // A stage that takes long to be found, and a change while it is looked for.
+    authentik.post("/stages/dummy/", json!({"name": "late stage"})).await;
+    let slow = Latency { fixed_ms: 1_500, per_row_ms: 0 };
+    authentik.break_with(Fault::new(Action::Latency(slow)).method("GET").path("/api/v3/stages/all/"));
+    authentik.break_with(Fault::new(Action::DelayMs(1_500)).method("PUT"));
+    let then = authentik.now();
+    world.change(BINDING, "late", json!({"stage": "late stage"})).await;
+    let looked = |entries: &[Entry]| entries.iter().any(|it| it.path.ends_with("/stages/all/"));
+    authentik.until(then, "the stage is looked for", looked).await;
+    world.change(BINDING, "late", json!({"order": 501})).await;
+
+    let ordered = |entries: &[Entry]| {
+        let sent = |it: &Entry| {
+            ["POST", "PUT"].contains(&it.method.as_str())
+                && it.body.as_ref().is_some_and(|body| body["order"] == 501)
+        };
+        entries.iter().any(sent)
+    };
+    authentik.until(then, "the change is sent", ordered).await;
+    let meanwhile = world.read(BINDING, "late").await;
+    let target = authentik.flow("default-authentication-flow").await["pk"].clone();
+    let orders: Vec<_> = authentik.bindings(target.as_str().expect("an identifier")).await;
+    let done = orders.iter().any(|it| it["order"] == 501);
+    assert!(done || !meanwhile.is_ready(), "not there yet, and said to be:\n{}", meanwhile.shown());
+    world.ready(BINDING, "late").await;
+    let events = world.events(BINDING, "late").await;
+    assert!(events.iter().all(|it| it.reason != "DriftCorrected"), "nobody changed it by hand: {events:?}");
 }

@@ -2,9 +2,10 @@
 
 use authentik_simulator::fault::{Action, Fault, Moment, Point};
 use authentik_simulator::journal::Outcome;
+use controlplane::Part;
 use serde_json::{Value, json};
 
-use crate::harness::{BINDING, FLOW, Kind, Operator, STAGE, World, binding, flow, stage};
+use crate::harness::{BINDING, FLOW, Kind, Operator, STAGE, World, binding, eventually, flow, stage};
 
 /// A resource, and a change of it.
 struct Life {
@@ -212,4 +213,31 @@ async fn without_a_crash_a_lost_answer_is_looked_up() {
         assert_eq!(objects(&world, kind).await, 1);
         assert_eq!(authentik.matching(then, "POST", path).len(), 1, "it is not sent again");
     }
+}
+
+#[tokio::test]
+async fn an_api_server_that_goes_while_something_is_made_leaves_one_object() {
+    let world = World::new().await;
+    if !world.plane().has(Part::ApiServer) {
+        eprintln!("skipped: an API server that goes needs a control plane of our own");
+        return;
+    }
+    let authentik = &world.authentik;
+    let operator = world.operator().start().await;
+    authentik.read_anew().await;
+    authentik.break_with(Fault::new(Action::DelayMs(1_500)).method("POST"));
+    let then = authentik.now();
+    world.create(FLOW, "staff", flow(json!({}))).await;
+    authentik.until(then, "the creation is sent", |it| it.iter().any(|it| it.method == "POST")).await;
+    world.plane().kill(Part::ApiServer).await.expect("it ends");
+    let made = async || authentik.has_flow("staff").await.then_some(());
+    eventually(made, async || "the flow is to be made".to_owned()).await;
+    authentik.read_anew().await;
+    world.plane().start(Part::ApiServer).await.expect("it is back");
+    assert_eq!(world.ready(FLOW, "staff").await.origin(), "Created");
+    assert_eq!(authentik.writes(then).len(), 1);
+    // And goes on as before.
+    world.create(STAGE, "mfa", stage(json!({}))).await;
+    world.ready(STAGE, "mfa").await;
+    operator.stop().await;
 }

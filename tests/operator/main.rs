@@ -9,6 +9,7 @@ mod crash;
 mod deletion;
 mod drift;
 mod events;
+mod guard;
 mod harness;
 mod many;
 mod ownership;

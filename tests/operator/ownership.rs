@@ -31,6 +31,27 @@ async fn the_older_of_two_owns_and_the_other_names_it() {
 }
 
 #[tokio::test]
+async fn the_older_of_two_bindings_owns_whichever_is_looked_at_first() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let pairs = 0..6;
+    for number in pairs.clone() {
+        world.create(BINDING, &format!("z-older-{number}"), binding(json!({"order": 500 + number}))).await;
+    }
+    another_second().await;
+    for number in pairs.clone() {
+        world.create(BINDING, &format!("a-younger-{number}"), binding(json!({"order": 500 + number}))).await;
+    }
+    let _operator = world.operator().start().await;
+    for number in pairs {
+        let conflict = world.reason(BINDING, &format!("a-younger-{number}"), "Conflict").await;
+        assert!(conflict.message().contains(&format!("z-older-{number}")), "{}", conflict.message());
+        world.ready(BINDING, &format!("z-older-{number}")).await;
+    }
+    assert_eq!(authentik.writes(0).len(), 6, "one creation for each pair");
+}
+
+#[tokio::test]
 async fn who_has_it_owns_it_in_whatever_namespace() {
     let mut world = World::new().await;
     let other = world.add_namespace().await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use authentik_simulator::fault::{Action, Fault, Moment};
+use authentik_simulator::fault::{Action, Answer, Fault, Moment};
 use controlplane::Part;
 use rustix::process::Signal;
 use serde_json::json;
@@ -181,6 +181,69 @@ async fn everything_can_be_said_by_the_environment() {
 }
 
 #[tokio::test]
+async fn a_token_file_wins_over_a_token() {
+    let world = World::new().await;
+    let operator = world.operator().variable("AUTHENTIK_TOKEN", "another-token").start().await;
+    operator.says("connected to authentik").await;
+}
+
+#[tokio::test]
+async fn authentik_may_have_a_path_of_its_own() {
+    let world = World::with(|builder| builder.base_path("/sso")).await;
+    let operator = world.operator().start().await;
+    operator.says("connected to authentik").await;
+    world.create(FLOW, "staff", flow(json!({}))).await;
+    world.ready(FLOW, "staff").await;
+}
+
+#[tokio::test]
+async fn a_proxy_is_used_for_authentik() {
+    let world = World::new().await;
+    // It takes requests for any host, as a proxy does.
+    let operator = world
+        .operator()
+        .flag("--authentik-url", "http://authentik.invalid")
+        .variable("HTTP_PROXY", &world.authentik.url())
+        .start()
+        .await;
+    operator.says("connected to authentik").await;
+    world.create(FLOW, "staff", flow(json!({}))).await;
+    world.ready(FLOW, "staff").await;
+}
+
+#[tokio::test]
+async fn a_newer_authentik_is_taken_as_the_newest_that_is_known() {
+    let world = World::of_version("2026.8").await;
+    let authentik = &world.authentik;
+    let newer = json!({"version_current": "2027.10.0-rc1"});
+    let newer = Fault::new(Action::Answer(Answer::status(200).json(newer)));
+    authentik.break_with(newer.path("/api/v3/admin/version/"));
+    let operator = world.operator().start().await;
+    let line = operator.says("connected to authentik").await;
+    assert!(line.contains("version=2027.10.0-rc1"), "{line}");
+    world.create(STAGE, "mfa", stage(json!({"webauthnHints": ["hybrid"]}))).await;
+    world.ready(STAGE, "mfa").await;
+}
+
+#[tokio::test]
+async fn the_version_is_read_again_after_an_outage() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let older = json!({"version_current": "2025.10.4"});
+    let older = Fault::new(Action::Answer(Answer::status(200).json(older)));
+    let older = authentik.break_with(older.path("/api/v3/admin/version/"));
+    let operator = world.operator().start().await;
+    world.create(FLOW, "staff", flow(json!({"background": "picture.jpg"}))).await;
+    world.reason(FLOW, "staff", "Unsupported").await;
+    authentik.clear_fault(older);
+    authentik.stop().await;
+    operator.says("authentik cannot be used").await;
+    authentik.start().await.expect("started");
+    world.ready(FLOW, "staff").await;
+    operator.says("version=2026.2").await;
+}
+
+#[tokio::test]
 async fn logs_in_json_are_an_object_a_line() {
     let world = World::new().await;
     let operator = world.operator().flag("--log-format", "json").spawn();
@@ -210,7 +273,7 @@ async fn the_token_is_nowhere_to_be_seen() {
     }
     // Even when authentik repeats it.
     let echo = json!({"title": [format!("Bearer {TOKEN} says no")]});
-    let echo = authentik_simulator::fault::Answer::status(400).json(echo);
+    let echo = Answer::status(400).json(echo);
     authentik.break_with(Fault::new(Action::Answer(echo)).method("PATCH"));
     world.change(FLOW, "staff", json!({"title": "Hello"})).await;
     world.reason(FLOW, "staff", "Invalid").await;

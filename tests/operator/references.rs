@@ -94,6 +94,25 @@ async fn what_appears_in_authentik_later_is_found() {
 }
 
 #[tokio::test]
+async fn what_goes_in_authentik_and_comes_back_is_followed() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let _operator = world.operator().start().await;
+    let theirs = json!({"name": "Theirs", "slug": "theirs", "title": "Theirs", "designation": "recovery"});
+    authentik.post("/flows/instances/", theirs.clone()).await;
+    let spec = json!({"target": "theirs", "stage": "default-authentication-login", "order": 0});
+    world.create(BINDING, "theirs-0", spec).await;
+    let before = world.ready(BINDING, "theirs-0").await.pk().to_owned();
+    authentik.delete("/flows/instances/theirs/").await;
+    let waiting = world.reason(BINDING, "theirs-0", "ReferenceNotFound").await;
+    assert!(waiting.message().contains("theirs"), "{}", waiting.message());
+    let target = authentik.post("/flows/instances/", theirs).await;
+    let after = world.ready(BINDING, "theirs-0").await;
+    assert_ne!(after.pk(), before);
+    assert_eq!(authentik.bindings(&target).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_reference_without_an_identifier_yet_is_waited_for() {
     let world = World::new().await;
     let authentik = &world.authentik;

@@ -154,6 +154,18 @@ async fn a_server_that_asks_for_patience_gets_it() {
 }
 
 #[tokio::test]
+async fn a_wrong_path_is_said_to_be_one() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let wrong = format!("{}/not-here", authentik.url());
+    let operator = world.operator().flag("--authentik-url", &wrong).start().await;
+    world.create(FLOW, "staff", flow(json!({}))).await;
+    let waiting = world.reason(FLOW, "staff", "Unreachable").await;
+    assert!(waiting.message().contains("URL") || waiting.message().contains("path"), "{}", waiting.message());
+    assert!(operator.log().contains("not-here"), "the log tells what was asked: {}", operator.log());
+}
+
+#[tokio::test]
 async fn a_deletion_under_way_says_so() {
     let world = World::new().await;
     let authentik = &world.authentik;

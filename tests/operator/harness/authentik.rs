@@ -66,6 +66,36 @@ impl Write {
     }
 }
 
+/// Somebody who may not do everything.
+pub(crate) struct Account {
+    pub(crate) token: String,
+    role: String,
+}
+
+impl Account {
+    /// Gives it one more permission.
+    pub(crate) async fn grant(&self, authentik: &Authentik, permission: &str) {
+        self.permit(authentik, json!({"permissions": [permission]})).await;
+    }
+
+    /// Gives it a permission over one flow.
+    pub(crate) async fn grant_over_flow(&self, authentik: &Authentik, permission: &str, pk: &str) {
+        let over = json!({"permissions": [permission], "model": "authentik_flows.flow", "object_pk": pk});
+        self.permit(authentik, over).await;
+    }
+
+    /// Takes a permission away.
+    pub(crate) async fn revoke(&self, authentik: &Authentik, permission: &str) {
+        let path = format!("/rbac/permissions/assigned_by_roles/{}/unassign/", self.role);
+        authentik.succeed("PATCH", &path, json!({"permissions": [permission]})).await;
+    }
+
+    async fn permit(&self, authentik: &Authentik, body: Value) {
+        let path = format!("/rbac/permissions/assigned_by_roles/{}/assign/", self.role);
+        authentik.succeed("POST", &path, body).await;
+    }
+}
+
 impl Deref for Authentik {
     type Target = Simulator;
 
@@ -157,19 +187,19 @@ impl Authentik {
         self.list(&format!("/flows/bindings/?target={flow}")).await
     }
 
-    /// The token of a new service account that has these permissions and no others.
-    pub(crate) async fn account(&self, permissions: &[&str]) -> String {
-        let account = json!({"name": "operator", "create_group": false, "expiring": false});
+    /// A new service account that has these permissions and no others.
+    pub(crate) async fn account(&self, name: &str, permissions: &[&str]) -> Account {
+        let account = json!({"name": name, "create_group": false, "expiring": false});
         let account = self.succeed("POST", "/core/users/service_account/", account).await;
         let user = &account["user_pk"];
-        let token = json!({"identifier": "operator-api", "intent": "api", "user": user, "expiring": false});
+        let token = json!({"identifier": name, "intent": "api", "user": user, "expiring": false});
         self.post("/core/tokens/", token).await;
-        let role = self.post("/rbac/roles/", json!({"name": "operator"})).await;
-        let assign = format!("/rbac/permissions/assigned_by_roles/{role}/assign/");
-        self.succeed("POST", &assign, json!({"permissions": permissions})).await;
+        let role = self.post("/rbac/roles/", json!({"name": name})).await;
         self.succeed("POST", &format!("/rbac/roles/{role}/add_user/"), json!({"pk": user})).await;
-        let key = self.get("/core/tokens/operator-api/view_key/").await;
-        key["key"].as_str().expect("a key").to_owned()
+        let key = self.get(&format!("/core/tokens/{name}/view_key/")).await;
+        let account = Account { token: key["key"].as_str().expect("a key").to_owned(), role };
+        account.permit(self, json!({"permissions": permissions})).await;
+        account
     }
 
     /// Lets something go wrong from now on.
