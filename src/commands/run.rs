@@ -46,7 +46,7 @@ async fn operate(config: &Config) -> anyhow::Result<()> {
     // Probes are answered until all else has ended.
     let served = CancellationToken::new();
     let serving = tokio::spawn(server.serve(readiness.subscribe(), metrics.clone(), served.clone()));
-    let (engine, events) = Engine::new(kubernetes.clone(), &authentik, policy, metrics);
+    let (engine, events) = Engine::new(kinds::REGISTRY, kubernetes.clone(), &authentik, policy, metrics);
     let events = tokio::spawn(events);
     let running = engine::run(
         engine,

@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use super::cluster::Happening;
 use super::compare::{self, Difference, hash};
-use super::halt::Halt;
+use super::halt::{Halt, Refusal};
 use super::plan::{Plan, Situation, not_stored, step_aside};
 use super::retry::{Attempt, Retry};
 use super::status::{Verdict, compose};
 use super::{Engine, Pass};
-use crate::authentik::{Error, FieldErrors, Key, Object, Outcome};
+use crate::authentik::{Error, Key, Object, Outcome};
 use crate::kinds::{Body, Creating, Entry, FLOWS, Origin, Reason, Reference, STAGES};
 
 /// A list that was read less than this ago is taken for what authentik has, for an object that is merely taken over.
@@ -61,10 +61,10 @@ impl Engine {
                 Attempt { pk: Some(object.pk.clone()), body: self.aside(pass.resource.entry, object) }
             }
         };
-        if let Some((refused, errors)) = &pass.refused
+        if let Some((refused, why)) = &pass.refused
             && *refused == attempt
         {
-            let verdict = refusal(pass.resource.entry, errors);
+            let verdict = refusal(pass.resource.entry, why);
             pass.tried = Some(attempt);
             return Ok(Acted::Done(verdict));
         }
@@ -85,9 +85,9 @@ impl Engine {
                 pass.tried = None;
                 Ok(Acted::LookAgain)
             }
-            Err(Halt::Refused(errors)) => {
+            Err(Halt::Refused(why)) => {
                 // Whatever the words are: the state decides, so it is looked at before they are passed on.
-                pass.refused = Some((attempt, errors));
+                pass.refused = Some((attempt, why));
                 self.read_again(pass, situation).await?;
                 Ok(Acted::LookAgain)
             }
@@ -135,7 +135,7 @@ impl Engine {
                         pass.facts.creating = None;
                         return Ok(Acted::LookAgain);
                     }
-                    None => return Err(Halt::Outage(error.to_string(), Retry::Backoff)),
+                    None => return Err(Halt::Refused(Refusal::Unexplained(error))),
                 }
             }
             Err(error) => {
@@ -240,7 +240,7 @@ impl Engine {
                 let now = collection.read(&object.pk, Some(&resource.id)).await.map_err(read)?;
                 match now {
                     Some(now) if not_stored(entry, body, &now).is_none() => Ok(Some(now)),
-                    Some(_) => Err(Halt::Outage(error.to_string(), Retry::Backoff)),
+                    Some(_) => Err(Halt::Refused(Refusal::Unexplained(error))),
                     None => Ok(None),
                 }
             }
@@ -321,8 +321,14 @@ fn stored(pass: &mut Pass, sent: &Body, object: &Object) -> Acted {
     }
 }
 
-/// What is said when authentik refuses and nothing that the token can see explains it.
-fn refusal(entry: &Entry, errors: &FieldErrors) -> Verdict {
+/// What is said when authentik does not take something and nothing that the token can see explains it.
+pub(super) fn refusal(entry: &Entry, refusal: &Refusal) -> Verdict {
+    let errors = match refusal {
+        Refusal::Rejected(errors) => errors,
+        Refusal::Unexplained(error) => {
+            return Verdict::new(Reason::Unreachable, error.to_string()).retry(Retry::Backoff);
+        }
+    };
     // A duplicate is named by the field of the natural key, or, where that has several, by none.
     let of_key = |field: &str| match entry.endpoint.key {
         [only] => field == *only,

@@ -59,7 +59,7 @@ impl Collection {
     /// When it cannot be read; the copy stays.
     pub(crate) async fn refresh(&self) -> Result<usize, Error> {
         let first = !self.mirror.is_read();
-        match self.mirror.refresh(|pk| self.index.is_owned(pk)).await {
+        match self.mirror.refresh(|pk| self.index.is_kept(pk)).await {
             Ok(changes) => {
                 self.set_failure(None);
                 for object in &changes.appeared {

@@ -1,7 +1,7 @@
 //! Whether authentik can be reached: one probe for all, so that an outage costs one request a step and not one for each
 //! resource.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
@@ -26,6 +26,8 @@ pub(crate) struct Connection {
     metrics: Metrics,
     state: watch::Sender<State>,
     suspicion: Notify,
+    /// How long authentik asked to be left alone.
+    pause: Mutex<Duration>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -44,7 +46,7 @@ impl Connection {
     /// Nothing is sent before [`run`](Self::run).
     pub(crate) fn new(client: Client, index: Arc<Index>, metrics: Metrics) -> Self {
         let state = watch::Sender::new(State { probing: true, ..State::default() });
-        Self { client, index, metrics, state, suspicion: Notify::new() }
+        Self { client, index, metrics, state, suspicion: Notify::new(), pause: Mutex::default() }
     }
 
     /// Waits while it is being found out, then says whether requests make sense.
@@ -76,12 +78,18 @@ impl Connection {
         if !is_outage(error) {
             return;
         }
+        let pause = error.retry_after();
         let begun = self.state.send_if_modified(|state| {
             let begins = !state.probing && state.failure.is_none();
-            state.probing |= begins;
+            // Who asks for a pause needs no probe to be taken at its word.
+            match pause {
+                Some(_) if begins => state.failure = Some(error.to_string()),
+                _ => state.probing |= begins,
+            }
             begins
         });
         if begun {
+            *self.pause.lock().unwrap_or_else(PoisonError::into_inner) = pause.unwrap_or_default();
             self.suspicion.notify_one();
         }
     }
@@ -106,7 +114,13 @@ impl Connection {
             };
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = self.suspicion.notified() => {}
+                () = self.suspicion.notified() => {
+                    let pause = std::mem::take(&mut *self.pause.lock().unwrap_or_else(PoisonError::into_inner));
+                    if !pause.is_zero() {
+                        warn!(seconds = pause.as_secs(), "authentik asks to be left alone for a while");
+                    }
+                    shutdown.run_until_cancelled(sleep(pause)).await;
+                }
                 () = sleep(wait) => {}
             }
         }

@@ -22,7 +22,7 @@ use tracing::{debug, warn};
 
 use super::Engine;
 use super::resource::{Id, Resource};
-use crate::kinds::{Entry, REGISTRY};
+use crate::kinds::Entry;
 use crate::serve::Readiness;
 
 /// So many resources of a kind are reconciled at once; requests to authentik have a bound of their own.
@@ -47,7 +47,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let engine = Arc::new(engine);
     let mut parts = JoinSet::new();
-    let queues: Vec<_> = REGISTRY
+    let queues: Vec<_> = engine
+        .kinds
         .iter()
         .map(|entry| {
             let (queue, waiting) = unbounded();

@@ -17,14 +17,23 @@ pub(crate) enum Halt {
     Verdict(Verdict),
     /// authentik cannot be asked or told now, and that would have to be.
     Outage(String, Retry),
-    /// authentik refused what was sent; nothing changed.
-    Refused(FieldErrors),
+    /// authentik did not take what was sent; nothing changed.
+    Refused(Refusal),
     /// What is to be done has failed just now, and it is not time yet to try it again.
     Pending,
     /// What it takes to decide is not there yet: the lists of resources, or of authentik's objects.
     Starting,
     /// The API server did not take something.
     Kubernetes(WriteError),
+}
+
+/// How authentik did not take something.
+#[derive(Debug, Clone)]
+pub(crate) enum Refusal {
+    /// With errors by field.
+    Rejected(FieldErrors),
+    /// Without saying why, as it does for errors of its own; reading showed that nothing changed.
+    Unexplained(Error),
 }
 
 impl From<Verdict> for Halt {
@@ -82,7 +91,7 @@ impl Engine {
     ) -> Halt {
         match error {
             Error::Forbidden { .. } => forbidden(endpoint, action).into(),
-            Error::Rejected { errors, .. } => Halt::Refused(errors),
+            Error::Rejected { errors, .. } => Halt::Refused(Refusal::Rejected(errors)),
             error => {
                 self.index.watch(&resource.id, Interest::Connection);
                 self.connection.suspect(&error);

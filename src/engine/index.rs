@@ -149,7 +149,12 @@ impl Index {
         state.resources.get(&Id { kind, namespace, name }).cloned()
     }
 
-    /// Whether some resource looks after the object.
+    /// Whether some resource that stays looks after the object.
+    pub(crate) fn is_kept(&self, pk: &str) -> bool {
+        self.owner(pk).is_some_and(|owner| !owner.deleting)
+    }
+
+    /// Whether some resource says that the object is its own.
     pub(crate) fn is_owned(&self, pk: &str) -> bool {
         self.state().owners.contains_key(pk)
     }

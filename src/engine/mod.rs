@@ -21,6 +21,8 @@ mod refresh;
 mod resource;
 mod retry;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,15 +36,15 @@ use self::cluster::Cluster;
 use self::collection::Collection;
 use self::connection::Connection;
 pub use self::controller::run;
-use self::halt::Halt;
+use self::halt::{Halt, Refusal};
 use self::index::Index;
 use self::plan::{Plan, Situation, plan};
 pub use self::policy::Policy;
 use self::resource::{Id, Resource};
 use self::retry::{Attempt, Retries, Retry};
 use self::status::{Facts, Verdict, compose, is_ready};
-use crate::authentik::{Client, FieldErrors};
-use crate::kinds::{Entry, Identifiers, Progress, REGISTRY, Reason, STAGES, Status};
+use crate::authentik::Client;
+use crate::kinds::{Entry, Identifiers, Progress, Reason, STAGES, Status};
 use crate::metrics::Metrics;
 
 /// So often is planned anew, in one reconcile, because authentik was not as its lists said.
@@ -50,6 +52,7 @@ const ROUNDS: usize = 6;
 
 /// The engine, shared by all reconciles.
 pub struct Engine {
+    kinds: &'static [Entry],
     authentik: Client,
     index: Arc<Index>,
     cluster: Cluster,
@@ -69,13 +72,14 @@ struct Pass {
     /// What was to be sent, and has not led to anything.
     tried: Option<Attempt>,
     /// What authentik refused in this pass.
-    refused: Option<(Attempt, FieldErrors)>,
+    refused: Option<(Attempt, Refusal)>,
 }
 
 impl Engine {
-    /// An engine between a cluster and an authentik. Events are sent by the returned future, which ends when the engine is
+    /// An engine between a cluster and an authentik, for `kinds`, flows among them. Events are sent by the returned future, which ends when the engine is
     /// dropped.
     pub fn new(
+        kinds: &'static [Entry],
         kubernetes: kube::Client,
         authentik: &Client,
         policy: Policy,
@@ -84,7 +88,7 @@ impl Engine {
         let index = Arc::new(Index::default());
         let stages = Arc::new(Collection::of_stages(authentik.clone(), Arc::clone(&index)));
         let mut collections = HashMap::from([(STAGES.collection, Arc::clone(&stages))]);
-        for entry in REGISTRY {
+        for entry in kinds {
             let collection = Collection::of_kind(entry, authentik.clone(), Arc::clone(&index), &stages);
             collections.insert(entry.endpoint.collection, Arc::new(collection));
         }
@@ -92,7 +96,7 @@ impl Engine {
         let (cluster, events) = Cluster::new(kubernetes);
         let retries = Retries::default();
         let authentik = authentik.clone();
-        (Self { authentik, index, cluster, connection, collections, policy, retries, metrics }, events)
+        (Self { kinds, authentik, index, cluster, connection, collections, policy, retries, metrics }, events)
     }
 
     fn client(&self) -> &Client {
@@ -138,9 +142,7 @@ impl Engine {
             Ok(None) => return ("Released", Retry::WhenWoken),
             Err(Halt::Starting) => return ("Starting", Retry::WhenWoken),
             Err(Halt::Pending) => return ("Pending", Retry::Backoff),
-            Err(Halt::Refused(errors)) => {
-                Verdict::new(Reason::Invalid, format!("authentik refuses: {errors}")).retry(Retry::Slowly)
-            }
+            Err(Halt::Refused(refusal)) => act::refusal(pass.resource.entry, &refusal),
             // What is in sync as far as anybody knows stays so while authentik is away.
             Err(Halt::Outage(_, retry)) if pass.tried.is_none() && self.stays(&pass.resource) => {
                 return (Reason::Unreachable.as_str(), retry);

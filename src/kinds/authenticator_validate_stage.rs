@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Body, Field, Identifiers, Kind, Management, Reference, Referrer, StageReference, Status, Unresolved,
-    body, schema,
+    body, referrer, schema,
 };
 
 /// What an authenticator validation stage in authentik is to be. A field that is absent is left as authentik has it.
@@ -193,20 +193,7 @@ impl Kind for AuthenticatorValidateStage {
     // authentik judges them by what a request holds, whatever it has stored.
     const TOGETHER: &'static [&'static [&'static str]] =
         &[&["not_configured_action", "configuration_stages"]];
-    const REFERRERS: &'static [Referrer] = &[
-        Referrer {
-            collection: "flows/bindings",
-            fields: &["stage"],
-            what: "binding",
-            permission: "authentik_flows.view_flowstagebinding",
-        },
-        Referrer {
-            collection: "stages/authenticator/validate",
-            fields: &["configuration_stages"],
-            what: "authenticator validation stage",
-            permission: "authentik_stages_authenticator_validate.view_authenticatorvalidatestage",
-        },
-    ];
+    const REFERRERS: &'static [Referrer] = referrer::OF_STAGES;
     const STAGE: bool = true;
     const FIELDS: &'static [Field] = &[
         Field::new("name"),

@@ -4,17 +4,21 @@
 //! optional field that is absent is not managed, whatever authentik has; one that is there is enforced, `false`, 0,
 //! `""` and `[]` too. So no field has a default, and none may be null.
 //!
-//! A new kind is a file here and a line in [`REGISTRY`].
+//! A new kind is a file here and a line in [`REGISTRY`]. `deny_stage.rs` is one that only tests know: CONTRIBUTING walks
+//! through it.
 
 mod authenticator_validate_stage;
 mod body;
 mod definition;
+#[cfg(test)]
+pub(crate) mod deny_stage;
 mod entry;
 mod flow;
 mod flow_stage_binding;
 mod management;
 mod reason;
 mod reference;
+mod referrer;
 mod schema;
 #[cfg(test)]
 mod schema_files;
@@ -40,6 +44,7 @@ pub use flow_stage_binding::{FlowStageBinding, FlowStageBindingSpec, InvalidResp
 pub use management::{Adoption, DeletionPolicy, Management, Mode};
 pub use reason::{Progress, Reason};
 pub use reference::{FlowReference, Identifiers, Reference, StageReference, Unresolved};
+pub use referrer::Referrer;
 pub use status::{Creating, Drift, Origin, Status};
 pub use support::Field;
 
@@ -145,19 +150,6 @@ pub enum Change {
     Patch,
     /// PUT with the natural key and what is sent together, beside what differs.
     Put,
-}
-
-/// Objects that may refer to one of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Referrer {
-    /// Their collection.
-    pub collection: &'static str,
-    /// The fields that hold an identifier, or a list of them.
-    pub fields: &'static [&'static str],
-    /// What a person calls such an object.
-    pub what: &'static str,
-    /// The permission that it takes to see them.
-    pub permission: &'static str,
 }
 
 /// All kinds.

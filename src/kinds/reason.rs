@@ -13,7 +13,7 @@ use std::fmt;
 /// | `ReferenceNotReady` | False | Reconciling | the resource has no UUID yet, or another one is about to free the key |
 /// | `Unreachable` | False | Reconciling | authentik did not answer or refused the token, and there is something to write |
 /// | `Invalid` | False | Stalled | authentik refused, with its own words; or the stored resource cannot be read |
-/// | `Forbidden` | False | Stalled | the token lacks a permission: which |
+/// | `Forbidden` | False | Stalled | the token lacks a permission: which; or the operator's settings protect the flow |
 /// | `AlreadyExists` | False | Stalled | authentik has it and it may not be adopted: what differs |
 /// | `Conflict` | False | Stalled | another resource owns the object: which |
 /// | `NotApplied` | False | Stalled | accepted but not stored: field, sent, stored |
@@ -148,6 +148,20 @@ mod tests {
     fn the_table_is_the_enumeration() {
         let defined: Vec<_> = Reason::ALL.iter().map(|it| (it.as_str(), it.progress())).collect();
         assert_eq!(defined, documented());
+    }
+
+    #[test]
+    fn the_readme_has_the_same_table() {
+        let rows = |text: &str, prefix: &str| -> Vec<String> {
+            let row = |line: &str| {
+                line.strip_prefix(prefix).filter(|row| row.starts_with("| `")).map(str::to_owned)
+            };
+            text.lines().filter_map(row).collect()
+        };
+        let readme = include_str!("../../README.md");
+        let table = readme.split("| reason | Ready |").nth(1).expect("the README has the table");
+        let table = table.split("\n\n").next().expect("the table ends");
+        assert_eq!(rows(table, ""), rows(include_str!("reason.rs"), "/// "));
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub struct Creating {
     /// The natural key of the object: authentik's names of the fields, and their values.
     pub key: BTreeMap<String, String>,
     /// The fields of the request's body, by authentik's names.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<String>,
     /// A hash of the request's body.
     pub body_hash: String,

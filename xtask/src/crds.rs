@@ -1,12 +1,15 @@
-//! `cargo xtask crds`: writes the custom resource definitions into `crds/`, one file for each.
+//! `cargo xtask crds`: writes the custom resource definitions, one file for each.
 
-use std::{fs, io};
+use std::{fs, io, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::cargo;
 
-/// Replaces the folder's files by what the operator prints.
+/// Where they are: for users of kubectl and for the tests, and for the chart, which cannot reach out of its folder.
+const FOLDERS: [&str; 2] = ["crds", "charts/authentik-operator/files/crds"];
+
+/// Replaces the folders' files by what the operator prints.
 pub(crate) fn run() -> Result<()> {
     let output = cargo::cargo()
         .args(["run", "--quiet", "--package", "authentik-operator", "--", "crd"])
@@ -15,10 +18,16 @@ pub(crate) fn run() -> Result<()> {
         .context("cannot run cargo")?;
     ensure!(output.status.success(), "the operator does not print its definitions ({})", output.status);
     let printed = String::from_utf8(output.stdout).context("the definitions are not text")?;
+    for folder in FOLDERS {
+        write(&printed, &cargo::workspace().join(folder))?;
+    }
+    Ok(())
+}
 
-    let folder = cargo::workspace().join("crds");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))? {
+/// Replaces the YAML files of `folder` by the documents of `printed`.
+fn write(printed: &str, folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
         if path.extension().is_some_and(|it| it == "yaml") {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;

@@ -1,11 +1,12 @@
 //! Development tasks: `cargo xtask test`, `cargo xtask lint`, `cargo xtask controlplane`,
-//! `cargo xtask crds`.
+//! `cargo xtask crds`, `cargo xtask manifests`.
 
 mod cargo;
 mod controlplane;
 mod crds;
 mod deny;
 mod lint;
+mod manifests;
 mod test;
 
 use std::process::ExitCode;
@@ -28,8 +29,10 @@ enum Task {
     Lint,
     /// Finds or builds the control plane's programs and prints where they are
     Controlplane(controlplane::Arguments),
-    /// Writes the custom resource definitions into crds/
+    /// Writes the custom resource definitions into crds/ and the chart
     Crds,
+    /// Renders deploy/install.yaml from the chart
+    Manifests,
 }
 
 fn main() -> ExitCode {
@@ -38,6 +41,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::Controlplane(arguments) => controlplane::run(&arguments),
         Task::Crds => crds::run(),
+        Task::Manifests => manifests::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
