@@ -3,7 +3,7 @@
 use authentik_simulator::journal::Entry;
 use serde_json::json;
 
-use crate::harness::{BINDING, FLOW, LISTS, STAGE, World, Write, bind, binding, flow, is_page, stage, write};
+use crate::harness::{BINDING, FLOW, LISTS, STAGE, World, Write, binding, flow, is_page, stage, write};
 
 /// The value of a parameter of the query.
 fn parameter<'a>(entry: &'a Entry, name: &str) -> Option<&'a str> {
@@ -237,30 +237,4 @@ async fn what_to_do_without_authenticators_goes_with_the_stages_for_it() {
     world.ready(STAGE, "mfa").await;
     let pair = json!({"not_configured_action": "configure", "configuration_stages": [webauthn]});
     assert_eq!(authentik.writes(then), [write("PATCH", &path, pair)]);
-}
-
-#[tokio::test]
-async fn bindings_of_one_flow_exchange_their_orders() {
-    let world = World::new().await;
-    let authentik = &world.authentik;
-    let _operator = world.operator().start().await;
-    world.create(FLOW, "staff", flow(json!({}))).await;
-    world.create(STAGE, "mfa", stage(json!({}))).await;
-    for (name, order) in [("first", 10), ("second", 20)] {
-        world.create(BINDING, name, bind("staff", "mfa", order)).await;
-    }
-    let first = world.ready(BINDING, "first").await.pk().to_owned();
-    let second = world.ready(BINDING, "second").await.pk().to_owned();
-    let then = authentik.now();
-    world.change(BINDING, "first", json!({"order": 20})).await;
-    world.change(BINDING, "second", json!({"order": 10})).await;
-    assert_eq!(world.ready(BINDING, "first").await.pk(), first);
-    assert_eq!(world.ready(BINDING, "second").await.pk(), second);
-    assert_eq!(authentik.get(&format!("/flows/bindings/{first}/")).await["order"], 20);
-    assert_eq!(authentik.get(&format!("/flows/bindings/{second}/")).await["order"], 10);
-    let writes = authentik.writes(then);
-    assert!(
-        writes.iter().all(|write| write.method() == "PUT"),
-        "neither is deleted nor made again: {writes:?}"
-    );
 }

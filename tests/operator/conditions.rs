@@ -151,7 +151,7 @@ async fn a_change_that_comes_in_between_is_not_said_to_be_done() {
     let authentik = &world.authentik;
     let _operator = world.operator().flag("--refresh-at-most", "15m").start().await;
     // Refused at first: the resource has all that it takes but an object.
-    let refusal = Answer::status(400).json(json!({"non_field_errors": ["Not today."]}));
+    let refusal = Answer::status(400).json(json!({"policy_engine_mode": ["Not today."]}));
     let refusal = authentik.break_with(Fault::new(Action::Answer(refusal)).method("POST"));
     world.create(BINDING, "late", crate::harness::binding(json!({}))).await;
     world.reason(BINDING, "late", "Invalid").await;

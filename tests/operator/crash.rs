@@ -1,11 +1,11 @@
 //! The operator is killed at the worst of moments: nothing is made twice, nothing is lost.
 
 use authentik_simulator::fault::{Action, Fault, Moment, Point};
-use authentik_simulator::journal::Outcome;
+use authentik_simulator::journal::{Entry, Outcome};
 use controlplane::Part;
 use serde_json::{Value, json};
 
-use crate::harness::{BINDING, FLOW, Kind, Operator, STAGE, World, binding, eventually, flow, stage};
+use crate::harness::{BINDING, FLOW, Kind, Operator, STAGE, World, bind, binding, eventually, flow, stage};
 
 /// A resource, and a change of it.
 struct Life {
@@ -52,11 +52,8 @@ async fn killed_while_creating(world: &World, kind: Kind, path: &str, spec: Valu
     authentik.break_with(Fault::new(Action::Hang(moment)).method("POST").once());
     let then = authentik.now();
     world.create(kind, "staff", spec).await;
-    let hangs = |entries: &[_]| {
-        entries.iter().any(|it: &authentik_simulator::journal::Entry| {
-            it.method == "POST" && it.outcome == Outcome::Hung
-        })
-    };
+    let hangs =
+        |entries: &[_]| entries.iter().any(|it: &Entry| it.method == "POST" && it.outcome == Outcome::Hung);
     authentik.until(then, "the creation hangs", hangs).await;
     operator.crash().await;
     authentik.clear_faults();
@@ -171,11 +168,8 @@ async fn killed_while(world: &World, operator: Operator, method: &str, act: impl
     authentik.break_with(Fault::new(Action::Hang(Moment::After)).method(method).once());
     let then = authentik.now();
     act().await;
-    let hangs = |entries: &[_]| {
-        entries.iter().any(|it: &authentik_simulator::journal::Entry| {
-            it.method == method && it.outcome == Outcome::Hung
-        })
-    };
+    let hangs =
+        |entries: &[_]| entries.iter().any(|it: &Entry| it.method == method && it.outcome == Outcome::Hung);
     authentik.until(then, "the request hangs", hangs).await;
     operator.crash().await;
     world.operator().start().await
@@ -239,5 +233,39 @@ async fn an_api_server_that_goes_while_something_is_made_leaves_one_object() {
     // And goes on as before.
     world.create(STAGE, "mfa", stage(json!({}))).await;
     world.ready(STAGE, "mfa").await;
+    operator.stop().await;
+}
+
+#[tokio::test]
+async fn crashes_in_a_row_make_nothing_twice() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    const COUNT: usize = 8;
+    for number in 0..COUNT {
+        let name = format!("staff-{number}");
+        world.create(FLOW, &name, flow(json!({}))).await;
+        world.create(STAGE, &name, stage(json!({}))).await;
+        world.create(BINDING, &name, bind(&name, &name, 0)).await;
+    }
+    // Killed each time that some more requests have come, wherever they are.
+    for more in [1, 2, 3, 4, 5] {
+        let then = authentik.now();
+        let operator = world.operator().start().await;
+        let some = |entries: &[Entry]| entries.iter().filter(|it| it.method == "POST").count() >= more;
+        authentik.until(then, "some creations", some).await;
+        operator.crash().await;
+    }
+    let operator = world.operator().start().await;
+    for number in 0..COUNT {
+        for kind in [FLOW, STAGE, BINDING] {
+            let ready = world.ready(kind, &format!("staff-{number}")).await;
+            assert_eq!(ready.origin(), "Created", "{} {}", kind.name, ready.name());
+        }
+        let target = world.read(FLOW, &format!("staff-{number}")).await.pk().to_owned();
+        assert_eq!(authentik.bindings(&target).await.len(), 1);
+    }
+    let made =
+        authentik.since(0).into_iter().filter(|it| it.method == "POST" && it.status == Some(201)).count();
+    assert_eq!(made, 3 * COUNT, "each is made once");
     operator.stop().await;
 }

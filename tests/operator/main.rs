@@ -9,6 +9,7 @@ mod crash;
 mod deletion;
 mod drift;
 mod events;
+mod exchange;
 mod guard;
 mod harness;
 mod many;

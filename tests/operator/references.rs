@@ -1,7 +1,7 @@
 //! Resources are applied in any order, and refer to each other and to what authentik has.
 
 use authentik_simulator::fault::{Action, Fault};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::{BINDING, FLOW, STAGE, World, bind, binding, flow, stage, write};
 
@@ -198,47 +198,4 @@ async fn stages_that_refer_to_each_other_in_a_circle_are_invalid() {
     for name in ["ring-a", "ring-b", "ring-c"] {
         world.ready(STAGE, name).await;
     }
-}
-
-#[tokio::test]
-async fn a_flow_waits_for_the_slug_that_another_is_about_to_free() {
-    let world = World::new().await;
-    let authentik = &world.authentik;
-    let _operator = world.operator().start().await;
-    for name in ["left", "right"] {
-        world.create(FLOW, name, flow(json!({}))).await;
-        world.ready(FLOW, name).await;
-    }
-    // left declares right's slug, and right keeps it for now.
-    world.change(FLOW, "left", json!({"slug": "right"})).await;
-    let waiting =
-        world.wait(FLOW, "left", "cannot have it", |it| it.is_current() && it.is("Ready") == "False").await;
-    assert!(waiting.message().contains("right"), "{}", waiting.message());
-    let pk: Value = world.read(FLOW, "left").await.pk().into();
-    world.change(FLOW, "right", json!({"slug": "elsewhere"})).await;
-    world.ready(FLOW, "right").await;
-    world.ready(FLOW, "left").await;
-    assert_eq!(authentik.flow("right").await["pk"], pk);
-    assert!(authentik.writes(0).iter().all(|write| write.method() != "DELETE"));
-}
-
-#[tokio::test]
-async fn flows_that_exchange_slugs_in_one_step_wait_and_name_the_holder() {
-    let world = World::new().await;
-    let authentik = &world.authentik;
-    let operator = world.operator().start().await;
-    for name in ["left", "right"] {
-        world.create(FLOW, name, flow(json!({}))).await;
-        world.ready(FLOW, name).await;
-    }
-    operator.stop().await;
-    world.change(FLOW, "left", json!({"slug": "right"})).await;
-    world.change(FLOW, "right", json!({"slug": "left"})).await;
-    let then = authentik.now();
-    let _operator = world.operator().start().await;
-    for (name, holder) in [("left", "right"), ("right", "left")] {
-        let waiting = world.reason(FLOW, name, "ReferenceNotReady").await;
-        assert!(waiting.message().contains(holder), "{}", waiting.message());
-    }
-    assert_eq!(authentik.writes(then), []);
 }
