@@ -46,16 +46,10 @@ async fn operate(config: &Config) -> anyhow::Result<()> {
     // Probes are answered until all else has ended.
     let served = CancellationToken::new();
     let serving = tokio::spawn(server.serve(readiness.subscribe(), metrics.clone(), served.clone()));
-    let (engine, events) = Engine::new(kinds::REGISTRY, kubernetes.clone(), &authentik, policy, metrics);
+    let (engine, events) =
+        Engine::new(kinds::REGISTRY, kubernetes.clone(), &authentik, policy, config.refresh_at_most, metrics);
     let events = tokio::spawn(events);
-    let running = engine::run(
-        engine,
-        kubernetes,
-        &config.authentik_url,
-        config.refresh_at_most,
-        readiness,
-        shutdown.clone(),
-    );
+    let running = engine::run(engine, kubernetes, &config.authentik_url, readiness, shutdown.clone());
     let drained = async {
         running.await?;
         events.await.context("sending events")

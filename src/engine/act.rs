@@ -8,10 +8,12 @@ use uuid::Uuid;
 
 use super::cluster::Happening;
 use super::compare::{self, Difference, hash};
+use super::contest::Contested;
 use super::halt::{Halt, Refusal};
 use super::plan::{Plan, Situation, not_stored, step_aside};
+use super::resource::Resource;
 use super::retry::{Attempt, Retry};
-use super::status::{Verdict, compose};
+use super::status::{Verdict, compose, is_ready, reason};
 use super::{Engine, Pass};
 use crate::authentik::{Error, Key, Object, Outcome};
 use crate::kinds::{Body, Creating, Entry, FLOWS, Origin, Reason, Reference, STAGES};
@@ -37,7 +39,12 @@ impl Engine {
         urgent: bool,
     ) -> Result<Acted, Halt> {
         let attempt = match plan {
-            Plan::Nothing(object) => return self.in_sync(pass, object).await,
+            Plan::Nothing(object) => {
+                return match self.contests.unsettled(&pass.resource.id) {
+                    Some(contested) => Ok(Acted::Done(insisted(&contested))),
+                    None => self.in_sync(pass, object).await,
+                };
+            }
             Plan::Adopt(object) => {
                 if !self.is_still(pass, object).await? {
                     return Ok(Acted::LookAgain);
@@ -56,7 +63,15 @@ impl Engine {
                 return Ok(Acted::Done(Verdict::new(*reason, message).drift(drift.clone()).retry(retry)));
             }
             Plan::Create { body, .. } => Attempt { pk: None, body: body.clone() },
-            Plan::Update { object, body, .. } => Attempt { pk: Some(object.pk.clone()), body: body.clone() },
+            Plan::Update { object, differences, body, adopt } => {
+                if !adopt
+                    && is_drift(&pass.resource)
+                    && let Some(contested) = self.contests.holds_back(&pass.resource.id, &fields(differences))
+                {
+                    return Ok(Acted::Done(insisted(&contested)));
+                }
+                Attempt { pk: Some(object.pk.clone()), body: body.clone() }
+            }
             Plan::StepAside(object) => {
                 Attempt { pk: Some(object.pk.clone()), body: self.aside(pass.resource.entry, object) }
             }
@@ -196,17 +211,18 @@ impl Engine {
             self.hold(pass).await?;
         }
         let Some(changed) = self.change(pass, object, body).await? else { return Ok(Acted::LookAgain) };
-        let fields = compare::names(differences);
-        let resource = &pass.resource;
+        let (names, resource) = (compare::names(differences), &pass.resource);
         if adopt {
-            let note = format!("taken over, and changed as declared: {fields}");
+            let note = format!("taken over, and changed as declared: {names}");
             self.cluster.tell(resource, Happening::Adopted, &note);
             pass.own(&changed, Origin::Adopted);
-        } else if resource.status.observed_generation == Some(resource.generation) {
-            let note = format!("somebody changed it in authentik; changed back as declared: {fields}");
+        } else if is_drift(resource) {
+            self.contests.corrected(&resource.id, &fields(differences));
+            let note = format!("somebody changed it in authentik; changed back as declared: {names}");
             self.cluster.tell(resource, Happening::DriftCorrected, &note);
         } else {
-            self.cluster.tell(resource, Happening::Updated, &format!("changed as declared: {fields}"));
+            self.contests.forget(&resource.id);
+            self.cluster.tell(resource, Happening::Updated, &format!("changed as declared: {names}"));
         }
         Ok(stored(pass, body, &changed))
     }
@@ -295,6 +311,27 @@ impl Pass {
         self.facts.origin = Some(origin);
         self.facts.creating = None;
     }
+}
+
+/// Whether what differs was changed in authentik, and not in the spec: authentik once had what is declared now.
+fn is_drift(resource: &Resource) -> bool {
+    let contested = reason(&resource.status) == Some(Reason::Contested.as_str());
+    is_ready(resource) || (contested && resource.status.observed_generation == Some(resource.generation))
+}
+
+/// The names of fields as the spec has them.
+fn fields(differences: &[Difference]) -> Vec<String> {
+    differences.iter().map(|it| it.field.declared_name()).collect()
+}
+
+/// What is said while somebody else insists on other values.
+fn insisted(contested: &Contested) -> Verdict {
+    let message = format!(
+        "somebody else keeps changing {} in authentik, and the operator corrects it less and less often: find out who else \
+         manages it, such as a blueprint, Terraform or another operator",
+        contested.fields
+    );
+    Verdict::new(Reason::Contested, message).retry(Retry::After(contested.wait))
 }
 
 /// What authentik calls an object, where it is called by one field.

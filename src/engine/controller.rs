@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::{FutureExt as _, StreamExt as _};
@@ -41,7 +40,6 @@ pub async fn run(
     engine: Engine,
     kubernetes: kube::Client,
     url: &str,
-    latest: Duration,
     readiness: watch::Sender<Readiness>,
     shutdown: CancellationToken,
 ) -> anyhow::Result<()> {
@@ -78,7 +76,7 @@ pub async fn run(
     let refreshing = (Arc::clone(&engine), shutdown.clone());
     parts.spawn(async move {
         let (engine, shutdown) = refreshing;
-        let all = engine.collections().map(|collection| engine.keep_fresh(collection, latest, &shutdown));
+        let all = engine.collections().map(|collection| engine.keep_fresh(collection, &shutdown));
         futures::future::join_all(all).await;
     });
     while let Some(ended) = parts.join_next().await {

@@ -9,6 +9,7 @@ mod cluster;
 mod collection;
 mod compare;
 mod connection;
+mod contest;
 mod controller;
 mod deletion;
 mod halt;
@@ -35,6 +36,7 @@ use self::act::Acted;
 use self::cluster::Cluster;
 use self::collection::Collection;
 use self::connection::Connection;
+use self::contest::Contests;
 pub use self::controller::run;
 use self::halt::{Halt, Refusal};
 use self::index::Index;
@@ -50,6 +52,9 @@ use crate::metrics::Metrics;
 /// So often is planned anew, in one reconcile, because authentik was not as its lists said.
 const ROUNDS: usize = 6;
 
+/// The delay before the first correction of what somebody else insists on.
+const ROUND: Duration = Duration::from_secs(60);
+
 /// The engine, shared by all reconciles.
 pub struct Engine {
     kinds: &'static [Entry],
@@ -59,7 +64,10 @@ pub struct Engine {
     connection: Connection,
     collections: HashMap<&'static str, Arc<Collection>>,
     policy: Policy,
+    /// The longest time between two readings of a list.
+    refresh_at_most: Duration,
     retries: Retries,
+    contests: Contests,
     metrics: Metrics,
 }
 
@@ -83,6 +91,7 @@ impl Engine {
         kubernetes: kube::Client,
         authentik: &Client,
         policy: Policy,
+        refresh_at_most: Duration,
         metrics: Metrics,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let index = Arc::new(Index::default());
@@ -94,9 +103,21 @@ impl Engine {
         }
         let connection = Connection::new(authentik.clone(), Arc::clone(&index), metrics.clone());
         let (cluster, events) = Cluster::new(kubernetes);
-        let retries = Retries::default();
-        let authentik = authentik.clone();
-        (Self { kinds, authentik, index, cluster, connection, collections, policy, retries, metrics }, events)
+        let engine = Self {
+            kinds,
+            authentik: authentik.clone(),
+            index,
+            cluster,
+            connection,
+            collections,
+            policy,
+            refresh_at_most,
+            retries: Retries::default(),
+            // A change is noticed by the next reading of a list.
+            contests: Contests::new(refresh_at_most.min(ROUND)),
+            metrics,
+        };
+        (engine, events)
     }
 
     fn client(&self) -> &Client {
@@ -118,6 +139,7 @@ impl Engine {
         self.index.forget_interests(id);
         let Some(resource) = self.index.get(id) else {
             self.retries.forget(id);
+            self.contests.forget(id);
             return None;
         };
         let started = Instant::now();

@@ -12,24 +12,19 @@ use super::retry::exponential;
 
 impl Engine {
     /// Keeps the copy of one list fresh until `shutdown`: at the start, after each outage, and at intervals that follow from
-    /// what a reading costs, of `latest` at most.
-    pub(super) async fn keep_fresh(
-        &self,
-        collection: &Collection,
-        latest: Duration,
-        shutdown: &CancellationToken,
-    ) {
+    /// what a reading costs.
+    pub(super) async fn keep_fresh(&self, collection: &Collection, shutdown: &CancellationToken) {
         let mut delays = exponential();
         let turns = async {
             loop {
                 self.connection.wait_up().await;
                 let epoch = self.connection.epoch();
-                let wait = match self.read_list(collection, latest).await {
+                let wait = match self.read_list(collection).await {
                     Some(interval) => {
                         delays = exponential();
                         interval
                     }
-                    None => delays.next().unwrap_or(latest),
+                    None => delays.next().unwrap_or(self.refresh_at_most),
                 };
                 tokio::select! {
                     () = sleep(wait) => {}
@@ -41,7 +36,7 @@ impl Engine {
     }
 
     /// Reads the list once. Returns when to read it next; none when it could not be read.
-    async fn read_list(&self, collection: &Collection, latest: Duration) -> Option<Duration> {
+    async fn read_list(&self, collection: &Collection) -> Option<Duration> {
         let name = collection.endpoint.collection;
         match collection.refresh().await {
             Ok(vanished) => {
@@ -53,7 +48,7 @@ impl Engine {
                     );
                 }
                 let mirror = collection.mirror();
-                let interval = mirror.interval(latest);
+                let interval = mirror.interval(self.refresh_at_most);
                 self.metrics.mirror_read(name, mirror.len(), mirror.took().unwrap_or_default(), interval);
                 Some(interval)
             }

@@ -25,6 +25,8 @@ pub(crate) enum Retry {
     Backoff,
     /// After some ten minutes.
     Slowly,
+    /// After this time, which is no failure.
+    After(Duration),
 }
 
 /// A request that changes something.
@@ -51,9 +53,14 @@ impl Retries {
     /// How long to wait after an outcome; none: until woken. `tried` is what failed, and over which connection.
     pub(crate) fn after(&self, id: &Id, retry: Retry, tried: Option<(Attempt, u64)>) -> Option<Duration> {
         let mut failures = self.failures();
-        if retry == Retry::WhenWoken {
+        let planned = match retry {
+            Retry::WhenWoken => Some(None),
+            Retry::After(time) => Some(Some(time)),
+            Retry::Backoff | Retry::Slowly => None,
+        };
+        if let Some(planned) = planned {
             failures.remove(id);
-            return None;
+            return planned;
         }
         let now = Instant::now();
         let failure = failures.entry(id.clone()).or_insert_with(|| Failure {

@@ -56,15 +56,16 @@ async fn a_new_kind_is_kept_like_the_others() {
     let authentik = authentik.expect("good settings");
     let kubernetes = plane.client().await.expect("a client");
 
+    let soon = Duration::from_millis(200);
     let policy = Policy { adopt: Adoption::Force, protected: ProtectedSlugs::default() };
-    let (engine, events) = Engine::new(KINDS, kubernetes.clone(), &authentik, policy, Metrics::default());
+    let (engine, events) =
+        Engine::new(KINDS, kubernetes.clone(), &authentik, policy, soon, Metrics::default());
     let events = tokio::spawn(events);
     let shutdown = CancellationToken::new();
     let readiness = watch::Sender::new(Readiness::default());
-    let soon = Duration::from_millis(200);
     let url = simulator.url();
     let (stop, cluster) = (shutdown.clone(), kubernetes.clone());
-    let running = tokio::spawn(async move { run(engine, cluster, &url, soon, readiness, stop).await });
+    let running = tokio::spawn(async move { run(engine, cluster, &url, readiness, stop).await });
 
     let namespace = plane.namespace("new-kind").await.expect("a namespace");
     let api: Api<DenyStage> = Api::namespaced(kubernetes, &namespace);
