@@ -5,6 +5,7 @@ mod adoption;
 mod answers;
 mod calls;
 mod conditions;
+mod contested;
 mod crash;
 mod deletion;
 mod drift;

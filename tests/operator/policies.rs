@@ -64,6 +64,23 @@ async fn observing_what_is_not_there_does_not_make_it() {
 }
 
 #[tokio::test]
+async fn what_may_not_be_adopted_may_be_observed() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let _operator = world.operator().flag("--adopt", "none").start().await;
+    let slug = "default-authentication-flow";
+    let theirs = authentik.flow(slug).await;
+    let same = json!({"slug": slug, "name": theirs["name"], "title": theirs["title"], "mode": "Observe"});
+    world.create(FLOW, "same", flow(same)).await;
+    world.wait(FLOW, "same", "is to be observed", |it| observes(it, "True")).await;
+    let other = json!({"slug": "default-invalidation-flow", "mode": "Observe", "adoption": "Never"});
+    world.create(FLOW, "other", flow(other)).await;
+    let other = world.wait(FLOW, "other", "is to see drift", |it| observes(it, "False")).await;
+    assert!(other.drift().iter().any(|(field, ..)| field == "title"), "{:?}", other.drift());
+    assert_eq!(authentik.writes(0), []);
+}
+
+#[tokio::test]
 async fn an_observed_flow_can_be_referred_to() {
     let world = World::new().await;
     let authentik = &world.authentik;

@@ -51,6 +51,19 @@ async fn every_field_that_is_refused_is_named() {
 }
 
 #[tokio::test]
+async fn a_refusal_to_who_sees_everything_is_no_missing_permission() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let _operator = world.operator().start().await;
+    let refusal = Answer::status(400).json(json!({"non_field_errors": ["Not today."]}));
+    authentik.break_with(Fault::new(Action::Answer(refusal)).method("POST").path("/api/v3/flows/bindings/"));
+    world.create(BINDING, "login", binding(json!({}))).await;
+    let refused = world.wait(BINDING, "login", "is to be refused", |it| it.is("Stalled") == "True").await;
+    assert_eq!(refused.reason(), "Invalid", "{}", refused.message());
+    assert!(refused.message().contains("Not today."), "{}", refused.message());
+}
+
+#[tokio::test]
 async fn a_pair_that_cannot_be_is_invalid_before_anything_is_sent() {
     let world = World::new().await;
     let authentik = &world.authentik;
