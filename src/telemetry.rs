@@ -7,15 +7,15 @@ use tracing_subscriber::filter::ParseError;
 
 use crate::config::LogFormat;
 
-/// kube names the resource of a reconcile on each line, and so do our own.
-const WITHOUT_SPANS: &str = "kube_runtime::controller=warn";
+/// kube names the resource of a reconcile on each line and tells each broken watch, and so do our own.
+const WITHOUT_REPETITION: &str = "kube_runtime=error";
 
 /// Reads what is to be logged.
 ///
 /// # Errors
 /// When `text` is none of tracing's filters.
 pub fn filter(text: &str) -> Result<EnvFilter, ParseError> {
-    EnvFilter::builder().parse(format!("{WITHOUT_SPANS},{text}"))
+    EnvFilter::builder().parse(format!("{WITHOUT_REPETITION},{text}"))
 }
 
 /// Begins to log, for the rest of the process.

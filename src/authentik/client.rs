@@ -98,6 +98,16 @@ impl Client {
         self.read(self.call(Method::GET, collection, &[Part::Key(key), Part::Word("used_by")], &[])?).await
     }
 
+    /// Whether the token may see objects of a collection, and there is such a collection; reads one row at most. Repeated as
+    /// every GET.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when it may not, [`Error::WrongPath`] when this authentik has no such collection.
+    pub async fn may_list(&self, collection: &str) -> Result<(), Error> {
+        let call = self.call(Method::GET, collection, &[], &[("page_size", "1")])?;
+        self.read::<serde::de::IgnoredAny>(call).await.map(drop)
+    }
+
     /// authentik's version. Any valid token may ask. Repeated as every GET.
     pub async fn version(&self) -> Result<Version, Error> {
         #[derive(Deserialize)]

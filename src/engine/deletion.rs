@@ -1,7 +1,6 @@
 //! Letting go of a resource: what happens to its object, and what would break.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
@@ -15,7 +14,7 @@ use super::retry::Retry;
 use super::status::{Verdict, compose, reason};
 use super::{Engine, Pass};
 use crate::authentik::{Error, Key, Object, Outcome, UsedBy, UsedByAction};
-use crate::kinds::{Reason, Referrer};
+use crate::kinds::{Entry, FORCE_DELETE, Reason, Referrer};
 
 /// So many users of an object are named.
 const NAMED: usize = 8;
@@ -41,16 +40,17 @@ impl Engine {
             return Err(Verdict::new(Reason::Forbidden, why).into());
         }
         let users = self.users(&pass.resource, &object).await?;
-        if !users.is_empty() && !pass.resource.forced {
-            let message = format!("not deleted in authentik, since it is used by {}", named(&users));
+        let objections = users.objections();
+        if let Some(objections) = &objections
+            && !pass.resource.forced
+        {
+            let message = format!("not deleted in authentik: {objections}");
             return Err(Verdict::new(Reason::InUse, message).retry(Retry::Backoff).into());
         }
         self.delete(pass, &object).await?;
-        let note = match users.is_empty() {
-            true => "deleted in authentik".to_owned(),
-            false => format!("deleted in authentik, as forced, though it was used by {}", named(&users)),
-        };
-        if !users.is_empty() {
+        let mut note = "deleted in authentik".to_owned();
+        if let Some(objections) = objections {
+            note = format!("deleted in authentik, as {FORCE_DELETE} asked for, although {objections}");
             self.cluster.warn(&pass.resource, "ForceDeleted", &note);
         }
         self.cluster.tell(&pass.resource, Happening::Deleted, &note);
@@ -146,40 +146,40 @@ impl Engine {
         }
     }
 
-    /// Who uses the object and is neither a part of it nor on its way out as well: what each is called, by identifier.
-    async fn users(
-        &self,
-        resource: &Arc<Resource>,
-        object: &Object,
-    ) -> Result<BTreeMap<String, String>, Halt> {
+    /// Who uses the object and is neither a part of it nor on its way out as well.
+    async fn users(&self, resource: &Resource, object: &Object) -> Result<Users, Halt> {
         let entry = resource.entry;
         let collection = self.collection_of(entry);
         let told = self.client().used_by(entry.endpoint.collection, collection.address(object)).await;
         let told = told.map_err(|error| self.read_failed(resource, &entry.endpoint, &error))?;
-        let mut users = BTreeMap::new();
-        for user in told.into_iter().filter(|user| !self.is_part(resource, user)) {
+        let mut users = Users::default();
+        for user in told.into_iter().filter(|user| !is_part(entry, user)) {
             let effect = match user.action {
                 UsedByAction::Cascade => ", which would be deleted along",
                 _ => "",
             };
-            users.insert(user.pk.clone(), format!("{} “{}”{effect}", user.model_name, user.name));
+            let name = format!("the {} “{}”{effect}", user.model_name, user.name);
+            users.known.insert(user.pk, name);
         }
         for referrer in entry.referrers {
-            for (pk, name) in self.referring(resource, referrer, object).await? {
-                users.entry(pk).or_insert(name);
+            match self.referring(referrer, object).await {
+                Ok(rows) => {
+                    for row in rows {
+                        let name = name(referrer, &row);
+                        users.known.entry(row.pk).or_insert(name);
+                    }
+                }
+                // Other versions have other kinds of stages.
+                Err(Error::WrongPath { .. }) => {}
+                Err(Error::Forbidden { .. }) => users.unseen.push(referrer),
+                Err(error) => return Err(self.read_failed(resource, &entry.endpoint, &error)),
             }
         }
-        for pk in users.keys() {
+        for pk in users.known.keys() {
             self.index.watch(&resource.id, Interest::Object(pk.clone()));
         }
-        users.retain(|pk, _| *pk != object.pk && !self.goes_too(pk));
+        users.known.retain(|pk, _| *pk != object.pk && !self.goes_too(pk));
         Ok(users)
-    }
-
-    /// Whether what `used_by` names is a part of the object, or merely linked to it through such a part.
-    fn is_part(&self, resource: &Resource, user: &UsedBy) -> bool {
-        let model = format!("{}.{}", user.app, user.model_name);
-        user.action == UsedByAction::CascadeMany || resource.entry.parts.contains(&model.as_str())
     }
 
     /// Whether another resource that is being deleted will delete the object.
@@ -187,13 +187,8 @@ impl Engine {
         self.index.owner(pk).is_some_and(|owner| owner.deleting && owner.deletes())
     }
 
-    /// Objects of a collection that refer to the object. Where they cannot be seen, nothing is deleted.
-    async fn referring(
-        &self,
-        resource: &Resource,
-        referrer: &Referrer,
-        object: &Object,
-    ) -> Result<Vec<(String, String)>, Halt> {
+    /// Objects of a collection that refer to the object, as far as `used_by` does not tell them.
+    async fn referring(&self, referrer: &Referrer, object: &Object) -> Result<Vec<Object>, Error> {
         let refers = |other: &Object| {
             referrer.fields.iter().any(|field| match other.fields.get(*field) {
                 Some(Value::String(pk)) => *pk == object.pk,
@@ -202,24 +197,51 @@ impl Engine {
             })
         };
         let query: Vec<(&str, &str)> = match referrer.fields {
+            [] => {
+                self.client().may_list(referrer.collection).await?;
+                return Ok(Vec::new());
+            }
             [only] => vec![(only, object.pk.as_str())],
             _ => Vec::new(),
         };
-        let ordering = "pk";
-        match self.client().list::<Object>(referrer.collection, &query, ordering).await {
-            Ok(rows) => {
-                let found = rows.into_iter().filter(refers);
-                Ok(found.map(|row| (row.pk.clone(), name(referrer, &row))).collect())
-            }
-            Err(Error::Forbidden { .. }) => {
-                let message = format!(
-                    "not deleted in authentik: whether an {} uses it cannot be told, since the token lacks the permission {}",
-                    referrer.what, referrer.permission
-                );
-                Err(Verdict::new(Reason::InUse, message).retry(Retry::Backoff).into())
-            }
-            Err(error) => Err(self.read_failed(resource, &resource.entry.endpoint, &error)),
+        let mut rows = self.client().list::<Object>(referrer.collection, &query, "pk").await?;
+        rows.retain(refers);
+        Ok(rows)
+    }
+}
+
+/// Whether what `used_by` names is a part of the object, or merely linked to it through such a part.
+fn is_part(entry: &Entry, user: &UsedBy) -> bool {
+    let model = format!("{}.{}", user.app, user.model_name);
+    user.action == UsedByAction::CascadeMany || entry.parts.contains(&model.as_str())
+}
+
+/// Who uses an object.
+#[derive(Default)]
+struct Users {
+    /// What each is called, by identifier.
+    known: BTreeMap<String, String>,
+    /// Who may use it as well, and cannot be seen.
+    unseen: Vec<&'static Referrer>,
+}
+
+impl Users {
+    /// Why the object had better stay; none when nobody uses it.
+    fn objections(&self) -> Option<String> {
+        let mut objections = Vec::new();
+        if !self.known.is_empty() {
+            objections.push(format!("it is used by {}", named(&self.known)));
         }
+        if !self.unseen.is_empty() {
+            let what: Vec<&str> = self.unseen.iter().map(|unseen| unseen.what).collect();
+            let permissions: Vec<&str> = self.unseen.iter().map(|unseen| unseen.permission).collect();
+            objections.push(format!(
+                "whether one of these uses it cannot be told: {}; the token lacks {}",
+                what.join(", "),
+                permissions.join(", ")
+            ));
+        }
+        (!objections.is_empty()).then(|| objections.join("; and "))
     }
 }
 

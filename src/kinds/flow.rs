@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, Body, Field, Identifiers, Kind, Management, Referrer, Status, Unresolved, body, schema,
+    Address, Body, Field, Identifiers, Kind, Management, Referrer, Status, Unresolved, body, referrer, schema,
 };
 
 /// What a flow in authentik is to be. A field that is absent is left as authentik has it.
@@ -166,12 +166,7 @@ impl Kind for Flow {
     const ADDRESS: Address = Address::Field { field: "slug", filter: "flow_uuid" };
     const PARTS: &'static [&'static str] =
         &["authentik_flows.flowstagebinding", "authentik_policies.policybinding"];
-    const REFERRERS: &'static [Referrer] = &[Referrer {
-        collection: "stages/identification",
-        fields: &["enrollment_flow", "recovery_flow", "passwordless_flow"],
-        what: "identification stage",
-        permission: "authentik_stages_identification.view_identificationstage",
-    }];
+    const REFERRERS: &'static [Referrer] = referrer::OF_FLOWS;
     const FIELDS: &'static [Field] = &[
         Field::new("name"),
         Field::new("slug").short_before((2025, 12), 50),

@@ -3,10 +3,11 @@
 use std::{
     env,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Child, Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
+use controlplane::{Environment, Programs};
 
 /// The workspace's top folder. Cargo tells it to what it runs; the folder of the build is only the fallback.
 pub(crate) fn workspace() -> PathBuf {
@@ -33,5 +34,24 @@ pub(crate) fn run(what: &str, command: &mut Command) -> Result<()> {
     eprintln!("xtask: {what}");
     let status = command.status().with_context(|| format!("cannot run {:?}", command.get_program()))?;
     ensure!(status.success(), "{what} failed ({status})");
+    Ok(())
+}
+
+/// Ends a child that is no longer of use.
+pub(crate) struct Ended(pub(crate) Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Runs cargo with `arguments`, which is to build something, while the control plane's programs are found or built.
+pub(crate) fn build_beside_programs(arguments: &[&str]) -> Result<()> {
+    let mut build = Ended(cargo().args(arguments).stdin(Stdio::null()).spawn().context("cannot run cargo")?);
+    Programs::find(&Environment::from_process())?;
+    let built = build.0.wait().context("cannot wait for cargo")?;
+    ensure!(built.success(), "cargo {} failed ({built})", arguments.join(" "));
     Ok(())
 }

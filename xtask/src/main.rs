@@ -1,9 +1,10 @@
-//! Development tasks: `cargo xtask test`, `cargo xtask lint`, `cargo xtask controlplane`,
+//! Development tasks: `cargo xtask demo`, `cargo xtask test`, `cargo xtask lint`, `cargo xtask controlplane`,
 //! `cargo xtask crds`, `cargo xtask manifests`.
 
 mod cargo;
 mod controlplane;
 mod crds;
+mod demo;
 mod deny;
 mod lint;
 mod manifests;
@@ -23,6 +24,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Shows the operator at work on this machine
+    ///
+    /// Starts a control plane, a simulated authentik and the operator, applies the examples, changes something in
+    /// authentik, and shows the operator changing it back. All of it goes on until Ctrl-C. With AUTHENTIK_URL, and
+    /// AUTHENTIK_TOKEN or AUTHENTIK_TOKEN_FILE, authentik is that one; what the demo made there is deleted at the end.
+    Demo(demo::Arguments),
     /// Builds what the tests need and runs all of them
     Test(test::Arguments),
     /// Checks format, lints, dependencies and licences
@@ -37,6 +44,7 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
+        Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint => lint::run(),
         Task::Controlplane(arguments) => controlplane::run(&arguments),

@@ -2,14 +2,13 @@
 
 use std::{
     io::{BufRead, BufReader, Write},
-    process::{Child, Stdio},
+    process::Stdio,
     time::Instant,
 };
 
 use anyhow::{Context, Result, ensure};
-use controlplane::{Environment, Programs};
 
-use crate::cargo;
+use crate::cargo::{self, Ended};
 
 /// What to pass on.
 #[derive(clap::Args)]
@@ -17,16 +16,6 @@ pub(crate) struct Arguments {
     /// Arguments of `cargo test`, such as a test's name or `-- --nocapture`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     cargo: Vec<String>,
-}
-
-/// Ends a child that is no longer of use.
-struct Ended(Child);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
 }
 
 /// What `cargo test` reported, summed over all test programs.
@@ -41,16 +30,7 @@ struct Counts {
 /// Builds the control plane's programs and the tests side by side, then runs all tests.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let started = Instant::now();
-    let mut build = Ended(
-        cargo::cargo()
-            .args(["test", "--workspace", "--no-run"])
-            .stdin(Stdio::null())
-            .spawn()
-            .context("cannot run cargo")?,
-    );
-    Programs::find(&Environment::from_process())?;
-    let built = build.0.wait().context("cannot wait for cargo")?;
-    ensure!(built.success(), "building the tests failed ({built})");
+    cargo::build_beside_programs(&["test", "--workspace", "--no-run"])?;
     let building = started.elapsed();
 
     let mut tests = Ended(
