@@ -1,0 +1,26 @@
+//! The operator as its users meet it: the real program on a real API server, against a simulated authentik. One file for
+//! each promise.
+
+mod adoption;
+mod answers;
+mod calls;
+mod conditions;
+mod contested;
+mod crash;
+mod deletion;
+mod drift;
+mod events;
+mod exchange;
+mod guard;
+mod harness;
+mod many;
+mod ownership;
+mod policies;
+mod process;
+mod quiet;
+mod references;
+mod refusals;
+mod rights;
+mod undecodable;
+mod versions;
+mod waiting;
