@@ -337,3 +337,6 @@ fn older(version: &str, known: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,6 +11,8 @@ mod compare;
 mod connection;
 mod controller;
 mod deletion;
+#[cfg(test)]
+mod fixtures;
 mod halt;
 mod index;
 mod observe;

@@ -148,3 +148,6 @@ fn cut(message: &str) -> String {
         None => message.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;
