@@ -1,7 +1,11 @@
 //! Resources and objects for the engine's tests.
 
+mod api_server;
+mod scene;
+
 use serde_json::{Value, json};
 
+pub(super) use self::scene::Scene;
 use super::resource::{FINALIZER, Resource};
 use crate::authentik::Object;
 use crate::kinds::{Body, Entry, REGISTRY};

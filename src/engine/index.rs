@@ -21,12 +21,19 @@ pub(crate) enum Interest {
     Connection,
     /// A collection was read for the first time, or cannot be read any more.
     Collection(&'static str),
-    /// A resource: kind, namespace and name.
+    /// A resource, and what it declares to be called: kind, namespace and name.
     Resource(String, String, String),
     /// The object with this identifier, or who owns it.
     Object(String),
     /// What has this natural key in this collection, or who declares it.
     Key(&'static str, Key),
+}
+
+impl Interest {
+    /// The resource with this id.
+    pub(crate) fn of(id: &Id) -> Self {
+        Self::Resource(id.kind.to_owned(), id.namespace.clone(), id.name.clone())
+    }
 }
 
 /// The index. All of it is in memory and none of it is kept: it follows from what is watched.
@@ -103,10 +110,7 @@ impl Index {
         state.resources.insert(id.clone(), Arc::clone(&resource));
         let identity = |resource: &Resource| (resource.status.pk.clone(), resource.deleting);
         if known.as_deref().map(identity) != Some(identity(&resource)) {
-            state.wake(
-                &Interest::Resource(id.kind.to_owned(), id.namespace.clone(), id.name.clone()),
-                Some(&id),
-            );
+            state.wake(&Interest::of(&id), Some(&id));
             // Who is being deleted claims nothing any more.
             if let Some((collection, key)) = state.claims.get(&id).cloned() {
                 state.wake(&Interest::Key(collection, key), Some(&id));
@@ -122,7 +126,7 @@ impl Index {
         state.own(Some(&known), None);
         state.drop_claims(id);
         state.forget_interests(id);
-        state.wake(&Interest::Resource(id.kind.to_owned(), id.namespace.clone(), id.name.clone()), None);
+        state.wake(&Interest::of(id), None);
     }
 
     /// Forgets the resources of a kind that a complete list lacks.
@@ -295,6 +299,7 @@ impl State {
         self.claims.insert(id.clone(), claim.clone());
         self.claimants.entry(claim).or_default().insert(id.clone());
         self.wake(&Interest::Key(collection, key), Some(id));
+        self.wake(&Interest::of(id), Some(id));
     }
 
     fn drop_claims(&mut self, id: &Id) {
@@ -306,6 +311,7 @@ impl State {
             }
         }
         self.wake(&Interest::Key(claim.0, claim.1), Some(id));
+        self.wake(&Interest::of(id), Some(id));
     }
 
     fn forget_interests(&mut self, id: &Id) {

@@ -43,7 +43,7 @@ fn what_is_said_to_all_wakes_who_waits_for_it() {
 }
 
 #[test]
-fn a_resource_wakes_by_what_it_is_and_not_by_what_it_says() {
+fn a_resource_wakes_by_what_it_is_and_is_called_and_not_by_what_is_said_of_it() {
     let mut setting = waiting();
     let flow = || Draft::flow("a");
     for (what, draft, woken) in [
@@ -55,7 +55,7 @@ fn a_resource_wakes_by_what_it_is_and_not_by_what_it_says() {
         ("it has another", flow().version(4).owning("u-2"), &["key-a", "name-a", "object-1", "object-2"]),
         ("it only looks at it", flow().version(5).status(json!({"pk": "u-2"})), &["object-2"]),
         ("it owns it again", flow().version(6).owning("u-2"), &["object-2"]),
-        ("it is renamed", flow().version(7).owning("u-2").spec("slug", "b"), &["key-a", "key-b"]),
+        ("it is renamed", flow().version(7).owning("u-2").spec("slug", "b"), &["key-a", "key-b", "name-a"]),
         (
             "it is being deleted",
             flow().version(8).owning("u-2").spec("slug", "b").deleting(),
@@ -72,14 +72,15 @@ fn a_resource_wakes_by_what_it_is_and_not_by_what_it_says() {
 }
 
 #[test]
-fn a_claim_wakes_who_waits_for_either_key() {
+fn a_claim_wakes_who_waits_for_either_key_or_for_the_resource() {
     let mut setting = waiting();
     let binding = of_binding("x");
+    setting.waits("name-x", Interest::of(&binding));
     for (what, key, woken) in [
-        ("claimed", Some("a"), &["key-a"] as &[&str]),
+        ("claimed", Some("a"), &["key-a", "name-x"] as &[&str]),
         ("claimed again", Some("a"), &[]),
-        ("another", Some("b"), &["key-a", "key-b"]),
-        ("taken back", None, &["key-b"]),
+        ("another", Some("b"), &["key-a", "key-b", "name-x"]),
+        ("taken back", None, &["key-b", "name-x"]),
         ("taken back again", None, &[]),
     ] {
         match key {
