@@ -10,7 +10,7 @@ use futures::channel::mpsc::UnboundedSender;
 
 use super::resource::{Id, Resource};
 use crate::authentik::{Key, Object};
-use crate::kinds::Reference;
+use crate::kinds::{REGISTRY, Reference};
 
 /// Something whose change concerns a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -148,9 +148,8 @@ impl Index {
     /// The resource that `reference` names, seen from `id`.
     pub(crate) fn referred(&self, id: &Id, reference: &Reference) -> Option<Arc<Resource>> {
         let (kind, namespace, name) = id.of_reference(reference)?;
-        let state = self.state();
-        let kind = state.queues.keys().copied().find(|known| *known == kind)?;
-        state.resources.get(&Id { kind, namespace, name }).cloned()
+        let kind = REGISTRY.iter().map(|entry| entry.name).find(|known| *known == kind)?;
+        self.get(&Id { kind, namespace, name })
     }
 
     /// Whether some resource looks after the object.

@@ -248,6 +248,9 @@ fn references_lead_to_resources_of_the_same_namespace() {
     for reference in [flow("b"), unknown, Reference::Flow("a".to_owned())] {
         assert_eq!(referred(reference), None);
     }
+    // Also while the last reconciles come to their end.
+    index.close();
+    assert_eq!(referred(flow("a")).as_deref(), Some("a"));
 }
 
 /// A stage that is configured by these.
