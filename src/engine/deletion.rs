@@ -113,8 +113,8 @@ impl Engine {
                 let left = Resource::read(pass.resource.entry, object);
                 // The API server drops it with its last finalizer, and the watch may already have said so.
                 match left.finalizers.is_empty() {
-                    true => self.index.remove(&left.id),
-                    false => drop(self.index.put(left)),
+                    true => self.index.remove(&left),
+                    false => drop(self.index.answered(left)),
                 }
             }
             Err(error) if error.is_gone() => {}

@@ -226,7 +226,7 @@ impl Engine {
 
     async fn write_status(&self, pass: &mut Pass, status: &Status) -> Result<(), cluster::WriteError> {
         let written = self.cluster.write_status(&pass.resource, status).await?;
-        pass.resource = self.index.put(Resource::read(pass.resource.entry, written));
+        pass.resource = self.index.answered(Resource::read(pass.resource.entry, written));
         Ok(())
     }
 
@@ -234,7 +234,7 @@ impl Engine {
     async fn hold(&self, pass: &mut Pass) -> Result<(), Halt> {
         if !pass.resource.is_held() {
             let written = self.cluster.hold(&pass.resource).await?;
-            pass.resource = self.index.put(Resource::read(pass.resource.entry, written));
+            pass.resource = self.index.answered(Resource::read(pass.resource.entry, written));
         }
         Ok(())
     }

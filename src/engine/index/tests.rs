@@ -114,6 +114,26 @@ fn a_resource_of_the_same_name_takes_nothing_over_from_the_one_before() {
 }
 
 #[test]
+fn a_late_word_of_what_is_gone_changes_nothing() {
+    let index = Setting::new().index;
+    let gone = || Draft::flow("a").owning("u-1").version(9).read();
+    index.put(Draft::flow("a").version(1).read());
+    assert_eq!(index.answered(Draft::flow("a").version(2).read()).version, "2");
+    assert_eq!(index.get(&id("a")).expect("known").version, "2");
+    assert_eq!(index.answered(Draft::flow("a").version(1).read()).version, "2");
+
+    index.remove(&gone());
+    assert_eq!(index.answered(gone()).version, "9");
+    assert!(index.get(&id("a")).is_none() && !index.is_owned("u-1"));
+
+    index.put(Draft::flow("a").meta("uid", "another").version(5).read());
+    index.answered(gone());
+    index.remove(&gone());
+    assert_eq!(index.get(&id("a")).expect("known").uid, "another");
+    assert!(!index.is_owned("u-1"));
+}
+
+#[test]
 fn an_object_belongs_to_who_stays_then_to_the_oldest_then_by_name() {
     let index = Setting::new().index;
     let owner = || index.owner("u-1").map(|owner| format!("{}/{}", owner.id.namespace, owner.id.name));
@@ -142,7 +162,7 @@ fn an_object_belongs_to_who_stays_then_to_the_oldest_then_by_name() {
 fn who_is_gone_owns_and_declares_nothing() {
     let index = Setting::new().index;
     index.put(Draft::flow("a").owning("u-1").read());
-    index.remove(&id("a"));
+    index.remove(&Draft::flow("a").read());
     assert!(index.get(&id("a")).is_none());
     assert!(index.owner("u-1").is_none() && !index.is_owned("u-1"));
     assert_eq!(index.claim_of(&id("a")), None);

@@ -65,9 +65,9 @@ fn a_resource_wakes_by_what_it_is_and_is_called_and_not_by_what_is_said_of_it() 
         setting.index.put(draft.read());
         assert_eq!(setting.woken(), woken, "{what}");
     }
-    setting.index.remove(&id("a"));
+    setting.index.remove(&Draft::flow("a").read());
     assert_eq!(setting.woken(), ["key-b", "name-a", "object-2"]);
-    setting.index.remove(&id("a"));
+    setting.index.remove(&Draft::flow("a").read());
     assert!(setting.woken().is_empty());
 }
 
@@ -161,7 +161,7 @@ fn who_begins_anew_has_forgotten_what_it_waited_for() {
     assert_eq!(setting.woken(), ["a", "b"]);
     // Who is gone waits for nothing.
     setting.index.put(Draft::flow("b").read());
-    setting.index.remove(&id("b"));
+    setting.index.remove(&Draft::flow("b").read());
     setting.index.wake(&with_pk("u-1"));
     assert_eq!(setting.woken(), ["a"]);
 }
