@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
 use uuid::Uuid;
 
 use super::cluster::Happening;
@@ -11,7 +10,7 @@ use super::compare::{self, Difference, hash};
 use super::halt::Halt;
 use super::plan::{Plan, Situation, not_stored, step_aside};
 use super::retry::{Attempt, Retry};
-use super::status::{Verdict, compose};
+use super::status::Verdict;
 use super::{Engine, Pass};
 use crate::authentik::{Error, FieldErrors, Key, Object, Outcome};
 use crate::kinds::{Body, Creating, Entry, FLOWS, Origin, Reason, Reference, STAGES};
@@ -178,7 +177,7 @@ impl Engine {
         pass.facts.creating = Some(Creating { key: key.record(), fields, body_hash, id });
         (pass.facts.pk, pass.facts.slug, pass.facts.origin) = (None, None, None);
         let verdict = Verdict::new(Reason::Progressing, "is about to be made in authentik");
-        let status = compose(&pass.resource, &pass.facts, &verdict, Timestamp::now());
+        let status = pass.status(&verdict);
         self.write_status(pass, &status).await?;
         Ok(key)
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::cluster::Happening;
@@ -12,7 +11,7 @@ use super::halt::Halt;
 use super::index::Interest;
 use super::resource::Resource;
 use super::retry::Retry;
-use super::status::{Verdict, compose, reason};
+use super::status::{Verdict, reason};
 use super::{Engine, Pass};
 use crate::authentik::{Error, Key, Object, Outcome, UsedBy, UsedByAction};
 use crate::kinds::{Reason, Referrer};
@@ -65,7 +64,7 @@ impl Engine {
             return Ok(());
         }
         let verdict = Verdict::new(Reason::Deleting, "is being deleted in authentik");
-        let status = compose(&pass.resource, &pass.facts, &verdict, Timestamp::now());
+        let status = pass.status(&verdict);
         Ok(self.write_status(pass, &status).await?)
     }
 

@@ -65,6 +65,8 @@ pub struct Engine {
 /// One reconcile: the resource as it is by now, and what is known of its object.
 struct Pass {
     resource: Arc<Resource>,
+    /// What of it the reconcile is about: by now it may declare something newer, of which nothing is known yet.
+    generation: i64,
     facts: Facts,
     /// What its references stand for.
     identifiers: Identifiers,
@@ -72,6 +74,24 @@ struct Pass {
     tried: Option<Attempt>,
     /// What authentik refused in this pass.
     refused: Option<(Attempt, FieldErrors)>,
+}
+
+impl Pass {
+    fn new(resource: Arc<Resource>) -> Self {
+        Self {
+            generation: resource.generation,
+            facts: Facts::of(&resource.status),
+            resource,
+            identifiers: Identifiers::default(),
+            tried: None,
+            refused: None,
+        }
+    }
+
+    /// The status that says this of the resource.
+    fn status(&self, verdict: &Verdict) -> Status {
+        compose(&self.resource.status, self.generation, &self.facts, verdict, Timestamp::now())
+    }
 }
 
 impl Engine {
@@ -119,10 +139,8 @@ impl Engine {
             return None;
         };
         let started = Instant::now();
-        let facts = Facts::of(&resource.status);
         let deleting = resource.deleting;
-        let mut pass =
-            Pass { resource, facts, identifiers: Identifiers::default(), tried: None, refused: None };
+        let mut pass = Pass::new(resource);
         let ended = match deleting {
             false => self.keep(&mut pass).await.map(Some),
             true => self.part(&mut pass).await,
@@ -208,7 +226,7 @@ impl Engine {
     /// Writes the status, unless it says so already, and an event where somebody has to act.
     async fn report(&self, pass: &mut Pass, verdict: &Verdict) -> Result<(), cluster::WriteError> {
         let before = &pass.resource.status;
-        let status = compose(&pass.resource, &pass.facts, verdict, Timestamp::now());
+        let status = pass.status(verdict);
         if status == *before {
             return Ok(());
         }
@@ -269,3 +287,6 @@ fn observed(pass: &mut Pass, situation: &Situation<'_>, plan: &Plan) -> Verdict 
     }
     Verdict::new(reason, message).drift(drift)
 }
+
+#[cfg(test)]
+mod tests;

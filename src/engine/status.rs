@@ -80,9 +80,15 @@ impl Facts {
     }
 }
 
-/// The status that says all this, with the times at which conditions came about kept.
+/// The status that says all this of what was declared as `generation`, with the times at which conditions came about kept.
 #[must_use]
-pub(crate) fn compose(resource: &Resource, facts: &Facts, verdict: &Verdict, now: Timestamp) -> Status {
+pub(crate) fn compose(
+    before: &Status,
+    generation: i64,
+    facts: &Facts,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Status {
     let ready = ready(verdict);
     let mut conditions = vec![(READY, ready)];
     match verdict.reason.progress().filter(|_| ready != "True") {
@@ -91,18 +97,18 @@ pub(crate) fn compose(resource: &Resource, facts: &Facts, verdict: &Verdict, now
         None => {}
     }
     let conditions = conditions.into_iter().map(|(type_, status)| {
-        let before = condition(&resource.status, type_).filter(|before| before.status == status);
+        let before = condition(before, type_).filter(|before| before.status == status);
         Condition {
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: verdict.reason.as_str().to_owned(),
             message: cut(&verdict.message),
-            observed_generation: Some(resource.generation),
+            observed_generation: Some(generation),
             last_transition_time: before.map_or(Time(now), |before| before.last_transition_time.clone()),
         }
     });
     Status {
-        observed_generation: Some(resource.generation),
+        observed_generation: Some(generation),
         pk: facts.pk.clone(),
         slug: facts.slug.clone(),
         origin: facts.origin,

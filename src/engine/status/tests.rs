@@ -22,7 +22,7 @@ fn flow(generation: i64, status: &Status) -> Resource {
 }
 
 fn said(verdict: &Verdict, second: i64, before: &Status) -> Status {
-    compose(&flow(1, before), &Facts::default(), verdict, at(second))
+    compose(before, 1, &Facts::default(), verdict, at(second))
 }
 
 /// Types and values of the conditions, in their order.
@@ -106,7 +106,7 @@ fn saying_the_same_again_says_nothing_new() {
 #[test]
 fn the_generation_is_said_with_each_condition_and_once_more() {
     let verdict = Verdict::new(Reason::Invalid, "because");
-    let status = compose(&flow(7, &Status::default()), &Facts::default(), &verdict, at(0));
+    let status = compose(&Status::default(), 7, &Facts::default(), &verdict, at(0));
     assert_eq!(status.observed_generation, Some(7));
     assert!(status.conditions.iter().all(|it| it.observed_generation == Some(7)), "{status:?}");
     assert_eq!(status.conditions.len(), 2);
@@ -138,7 +138,7 @@ fn what_is_known_of_the_object_is_said_and_nothing_that_was_known_before() {
         last_handled_reconcile_at: Some("now".to_owned()),
     };
     let verdict = Verdict::new(Reason::InSync, "because");
-    let status = compose(&flow(1, &Status::default()), &facts, &verdict, at(0));
+    let status = compose(&Status::default(), 1, &facts, &verdict, at(0));
     assert_eq!(Facts::of(&status), facts);
     assert_eq!(Facts::of(&said(&verdict, 0, &status)), Facts::default());
 }
