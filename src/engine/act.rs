@@ -10,7 +10,7 @@ use super::compare::{self, Difference, hash};
 use super::halt::Halt;
 use super::plan::{Plan, Situation, not_stored, step_aside};
 use super::retry::{Attempt, Retry};
-use super::status::Verdict;
+use super::status::{Verdict, is_ready};
 use super::{Engine, Pass};
 use crate::authentik::{Error, FieldErrors, Key, Object, Outcome};
 use crate::kinds::{Body, Creating, Entry, FLOWS, Origin, Reason, Reference, STAGES};
@@ -195,13 +195,18 @@ impl Engine {
             self.hold(pass).await?;
         }
         let Some(changed) = self.change(pass, object, body).await? else { return Ok(Acted::LookAgain) };
-        let fields = compare::names(differences);
         let resource = &pass.resource;
+        let lost = compare::differences(resource.entry, body, &changed);
+        let made = differences.iter().filter(|it| lost.iter().all(|lost| lost.field != it.field));
+        let made: Vec<Difference> = made.cloned().collect();
+        let fields = compare::names(&made);
         if adopt {
             let note = format!("taken over, and changed as declared: {fields}");
             self.cluster.tell(resource, Happening::Adopted, &note);
             pass.own(&changed, Origin::Adopted);
-        } else if resource.status.observed_generation == Some(resource.generation) {
+        } else if made.is_empty() {
+            // Nothing of it was stored, which is for the status to tell.
+        } else if is_ready(resource) {
             let note = format!("somebody changed it in authentik; changed back as declared: {fields}");
             self.cluster.tell(resource, Happening::DriftCorrected, &note);
         } else {

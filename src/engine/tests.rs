@@ -1,6 +1,8 @@
-use serde_json::json;
+use authentik_simulator::fault::{Action, Fault};
+use serde_json::{Value, json};
 
-use super::fixtures::{Draft, Scene};
+use super::fixtures::{Draft, FLOW, Scene};
+use super::resource::Id;
 use super::status::{READY, condition};
 use crate::kinds::Status;
 
@@ -28,4 +30,49 @@ async fn what_was_declared_meanwhile_is_not_said_to_be_true() {
     let status = scene.status(&id);
     assert_eq!((ready(&status), status.observed_generation), (("InSync", Some(2)), Some(2)));
     assert_eq!(scene.writes(), ["POST /api/v3/flows/instances/", "PATCH /api/v3/flows/instances/a/"]);
+}
+
+/// A flow that was made, and is in sync.
+async fn in_sync(scene: &Scene) -> Id {
+    let id = scene.put(Draft::flow("a"));
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("InSync", Some(1)));
+    id
+}
+
+/// A newer flow, with another title.
+fn newer(status: &Status) -> Draft {
+    Draft::flow("a").version(100).meta("generation", 2).spec("title", "newer").status(json!(status))
+}
+
+#[tokio::test]
+async fn a_change_of_the_spec_is_told_as_such_however_late_it_is_sent() {
+    let scene = Scene::running().await;
+    let id = in_sync(&scene).await;
+    scene.authentik.inject(Fault::new(Action::Starting).method("PATCH").once()).expect("a fault");
+    scene.put(newer(&scene.status(&id)));
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("Unreachable", Some(2)));
+    scene.engine.retries.forget(&id);
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("InSync", Some(2)));
+
+    let by_hand = json!({"title": "by hand"});
+    let changed: Result<Value, _> = scene.somebody.patch(FLOW.endpoint.collection, "a", &by_hand).await;
+    changed.expect("changed");
+    scene.read_lists().await;
+    scene.reconcile(&id).await;
+    assert_eq!(scene.api.events(3).await, ["Created", "Updated", "DriftCorrected"]);
+}
+
+#[tokio::test]
+async fn what_was_not_stored_is_not_told_as_a_change() {
+    let scene = Scene::running().await;
+    let id = in_sync(&scene).await;
+    let lost = Action::Unstored(vec!["title".to_owned()]);
+    scene.authentik.inject(Fault::new(lost).method("PATCH")).expect("a fault");
+    scene.put(newer(&scene.status(&id)));
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("NotApplied", Some(2)));
+    assert_eq!(scene.api.events(2).await, ["Created", "NotApplied"]);
 }
