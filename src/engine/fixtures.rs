@@ -3,12 +3,17 @@
 mod api_server;
 mod scene;
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 pub(super) use self::scene::Scene;
 use super::resource::{FINALIZER, Resource};
 use crate::authentik::Object;
 use crate::kinds::{Body, Entry, REGISTRY};
+
+/// Patience for what must happen; long, since the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) const FLOW: &Entry = &REGISTRY[0];
 pub(super) const BINDING: &Entry = &REGISTRY[1];

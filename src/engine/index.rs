@@ -17,7 +17,7 @@ use crate::kinds::{REGISTRY, Reference};
 pub(crate) enum Interest {
     /// All kinds are listed.
     Listed,
-    /// authentik answers again, or has another version.
+    /// authentik answers again or no more, or has another version.
     Connection,
     /// A collection was read for the first time, or cannot be read any more.
     Collection(&'static str),
