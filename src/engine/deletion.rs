@@ -14,7 +14,7 @@ use super::retry::Retry;
 use super::status::{Verdict, reason};
 use super::{Engine, Pass};
 use crate::authentik::{Error, Key, Object, Outcome, UsedBy, UsedByAction};
-use crate::kinds::{Reason, Referrer};
+use crate::kinds::{FLOWS, Reason, Referrer};
 
 /// So many users of an object are named.
 const NAMED: usize = 8;
@@ -29,6 +29,10 @@ impl Engine {
             return self.retain(pass, "it stays in authentik").await;
         }
         self.listed(&pass.resource)?;
+        if pass.resource.entry.flow.is_some() {
+            // Whether its flow may be touched is in there.
+            self.readable(&pass.resource, self.collection(FLOWS.collection))?;
+        }
         self.announce(pass).await?;
         let Some(object) = self.to_be_deleted(pass).await? else {
             return self.let_go(pass).await;
@@ -236,3 +240,6 @@ fn named(users: &BTreeMap<String, String>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
