@@ -14,7 +14,7 @@ use super::retry::Retry;
 use super::status::{Verdict, reason};
 use super::{Engine, Pass};
 use crate::authentik::{Error, Key, Object, Outcome, UsedBy, UsedByAction};
-use crate::kinds::{FLOWS, Reason, Referrer};
+use crate::kinds::{Address, FLOWS, Reason, Referrer};
 
 /// So many users of an object are named.
 const NAMED: usize = 8;
@@ -130,7 +130,16 @@ impl Engine {
     async fn delete(&self, pass: &Pass, object: &Object) -> Result<(), Halt> {
         let (resource, endpoint) = (&pass.resource, pass.resource.entry.endpoint);
         let collection = self.collection_of(resource.entry);
-        match collection.delete(object).await {
+        let now = match endpoint.address {
+            Address::Pk => Some(object.clone()),
+            // While its users were looked for, its address may have become another object's.
+            Address::Field { .. } => {
+                let read = collection.read(&object.pk, Some(&resource.id)).await;
+                read.map_err(|error| self.read_failed(resource, &endpoint, &error))?
+            }
+        };
+        let Some(object) = now else { return Ok(()) };
+        match collection.delete(&object).await {
             Ok(()) | Err(Error::NotFound { .. }) => {}
             Err(error) if error.outcome() == Outcome::Unknown => {
                 self.connection.suspect(&error);
