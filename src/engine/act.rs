@@ -6,6 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::cluster::Happening;
+use super::collection::Collection;
 use super::compare::{self, Difference, hash};
 use super::halt::Halt;
 use super::plan::{Plan, Situation, not_stored, step_aside};
@@ -15,7 +16,7 @@ use super::{Engine, Pass};
 use crate::authentik::{Error, FieldErrors, Key, Object, Outcome};
 use crate::kinds::{Body, Creating, Entry, FLOWS, Origin, Reason, Reference, STAGES};
 
-/// A list that was read less than this ago is taken for what authentik has, for an object that is merely taken over.
+/// A list that was read less than this ago is taken for what authentik has, for an object that is taken over or made.
 const YOUNG: Duration = Duration::from_secs(15);
 
 /// What came of carrying out a plan.
@@ -94,11 +95,25 @@ impl Engine {
         }
     }
 
+    /// Whether authentik has no object with this key, although the copy of its list may be old. An intention rests on that:
+    /// what has the key afterwards is its own.
+    async fn is_free(&self, pass: &Pass, key: &Key) -> Result<bool, Halt> {
+        let (resource, endpoint) = (&pass.resource, &pass.resource.entry.endpoint);
+        let collection = self.collection_of(resource.entry);
+        // When a creation was cut short, its object was looked for before this plan was made.
+        let recovered = pass.facts.creating.as_ref().is_some_and(|creating| creating.key == key.record());
+        if recovered || is_young(collection) {
+            return Ok(true);
+        }
+        let found = collection.find(key).await;
+        Ok(found.map_err(|error| self.read_failed(resource, endpoint, &error))?.is_none())
+    }
+
     /// Whether the object is as the copy of its list has it, which may be old.
     async fn is_still(&self, pass: &Pass, object: &Object) -> Result<bool, Halt> {
         let (resource, endpoint) = (&pass.resource, &pass.resource.entry.endpoint);
         let collection = self.collection_of(resource.entry);
-        if collection.mirror().age().is_some_and(|age| age <= YOUNG) {
+        if is_young(collection) {
             return Ok(true);
         }
         self.usable(resource).await?;
@@ -118,8 +133,15 @@ impl Engine {
     async fn create(&self, pass: &mut Pass, body: &Body, again: bool) -> Result<Acted, Halt> {
         let entry = pass.resource.entry;
         let collection = self.collection_of(entry);
+        let Some(key) = Key::of(entry.endpoint.key, body) else {
+            let message = "what is declared lacks a part of its natural key";
+            return Err(Verdict::new(Reason::Invalid, message).into());
+        };
+        if !self.is_free(pass, &key).await? {
+            return Ok(Acted::LookAgain);
+        }
         self.hold(pass).await?;
-        let key = self.intend(pass, body).await?;
+        self.intend(pass, body, &key).await?;
         let object = match collection.create(body, &pass.resource.id).await {
             Ok(object) => object,
             Err(error) if error.outcome() == Outcome::Unknown => {
@@ -129,7 +151,9 @@ impl Engine {
                 let found =
                     found.map_err(|error| self.read_failed(&pass.resource, &entry.endpoint, &error))?;
                 match found {
-                    Some(object) if is_made_of(entry, &object, body) => object,
+                    Some(object) if is_made_of(entry, &object, body) && !self.index.is_owned(&object.pk) => {
+                        object
+                    }
                     Some(_) => {
                         pass.facts.creating = None;
                         return Ok(Acted::LookAgain);
@@ -159,27 +183,22 @@ impl Engine {
     }
 
     /// Writes down what is about to be made, so that it is known as the resource's own after a crash.
-    async fn intend(&self, pass: &mut Pass, body: &Body) -> Result<Key, Halt> {
+    async fn intend(&self, pass: &mut Pass, body: &Body, key: &Key) -> Result<(), Halt> {
         let entry = pass.resource.entry;
-        let Some(key) = Key::of(entry.endpoint.key, body) else {
-            let message = "what is declared lacks a part of its natural key".to_owned();
-            return Err(Verdict::new(Reason::Invalid, message).into());
-        };
         let fields: Vec<String> = body.keys().cloned().collect();
         let body_hash = hash(entry, body, &fields);
         let known = pass.resource.status.creating.as_ref();
         let same = |creating: &&Creating| creating.body_hash == body_hash && creating.key == key.record();
         if let Some(creating) = known.filter(same) {
             pass.facts.creating = Some(creating.clone());
-            return Ok(key);
+            return Ok(());
         }
         let id = Uuid::new_v4().to_string();
         pass.facts.creating = Some(Creating { key: key.record(), fields, body_hash, id });
         (pass.facts.pk, pass.facts.slug, pass.facts.origin) = (None, None, None);
         let verdict = Verdict::new(Reason::Progressing, "is about to be made in authentik");
         let status = pass.status(&verdict);
-        self.write_status(pass, &status).await?;
-        Ok(key)
+        Ok(self.write_status(pass, &status).await?)
     }
 
     /// Changes the object, if it still is as it was when the plan was made.
@@ -309,6 +328,11 @@ pub(super) fn called(entry: &Entry, object: &Object) -> Option<String> {
     }
 }
 
+/// Whether the copy of a list is taken for what authentik has.
+fn is_young(collection: &Collection) -> bool {
+    collection.mirror().age().is_some_and(|age| age <= YOUNG)
+}
+
 /// Whether the object is what authentik makes of this body.
 fn is_made_of(entry: &Entry, object: &Object, body: &Body) -> bool {
     not_stored(entry, body, object).is_none()
@@ -342,3 +366,6 @@ fn refusal(entry: &Entry, errors: &FieldErrors) -> Verdict {
     }
     Verdict::new(Reason::Invalid, format!("authentik refuses: {errors}")).retry(Retry::Slowly)
 }
+
+#[cfg(test)]
+mod tests;
