@@ -52,6 +52,12 @@ impl Draft {
         Self::new(STAGE, name, json!({}))
     }
 
+    /// A stage that is configured by others.
+    pub(super) fn configured_by(name: &str, others: &[&str]) -> Self {
+        let reference = |name: &&str| json!({"kind": "AuthenticatorValidateStage", "name": name});
+        Self::stage(name).spec("configurationStageRefs", others.iter().map(reference).collect::<Vec<_>>())
+    }
+
     fn new(entry: &'static Entry, name: &str, spec: Value) -> Self {
         let metadata = json!({"name": name, "namespace": "n", "uid": format!("uid of {name}"),
             "resourceVersion": "1", "generation": 1, "creationTimestamp": "2026-01-01T00:00:00Z",

@@ -21,7 +21,7 @@ pub(crate) enum Interest {
     Connection,
     /// A collection was read for the first time, or cannot be read any more.
     Collection(&'static str),
-    /// A resource, and what it declares to be called: kind, namespace and name.
+    /// A resource, what it declares and what that is called: kind, namespace and name.
     Resource(String, String, String),
     /// The object with this identifier, or who owns it.
     Object(String),
@@ -264,7 +264,8 @@ impl State {
             self.claim(resource.entry.endpoint.collection, &id, Key::named(field, name));
         }
         self.resources.insert(id.clone(), Arc::clone(&resource));
-        let identity = |resource: &Resource| (resource.status.pk.clone(), resource.deleting);
+        let identity =
+            |resource: &Resource| (resource.status.pk.clone(), resource.deleting, resource.generation);
         if known.as_deref().map(identity) != Some(identity(&resource)) {
             self.wake(&Interest::of(&id), Some(&id));
             // Who is being deleted claims nothing any more.

@@ -273,12 +273,6 @@ fn references_lead_to_resources_of_the_same_namespace() {
     assert_eq!(referred(flow("a")).as_deref(), Some("a"));
 }
 
-/// A stage that is configured by these.
-fn configured_by(name: &str, others: &[&str]) -> Draft {
-    let reference = |name: &&str| json!({"kind": "AuthenticatorValidateStage", "name": name});
-    Draft::stage(name).spec("configurationStageRefs", others.iter().map(reference).collect::<Vec<_>>())
-}
-
 #[test]
 fn a_circle_of_references_is_named_by_its_path() {
     let index = Setting::new().index;
@@ -295,7 +289,7 @@ fn a_circle_of_references_is_named_by_its_path() {
         ("beside", &["a"]),
         ("own", &["own"]),
     ] {
-        index.put(configured_by(name, others).read());
+        index.put(Draft::configured_by(name, others).read());
     }
     assert_eq!(cycle("a").as_deref(), Some("a b c a"));
     assert_eq!(cycle("c").as_deref(), Some("c a b c"));
@@ -303,7 +297,7 @@ fn a_circle_of_references_is_named_by_its_path() {
     for name in ["leaf", "dead-end", "beside", "nowhere"] {
         assert_eq!(cycle(name), None, "{name}");
     }
-    index.put(configured_by("c", &["leaf"]).version(2).read());
+    index.put(Draft::configured_by("c", &["leaf"]).version(2).read());
     assert_eq!(cycle("a"), None);
 }
 

@@ -43,13 +43,15 @@ fn what_is_said_to_all_wakes_who_waits_for_it() {
 }
 
 #[test]
-fn a_resource_wakes_by_what_it_is_and_is_called_and_not_by_what_is_said_of_it() {
+fn a_resource_wakes_by_what_it_is_and_declares_and_not_by_what_is_said_of_it() {
     let mut setting = waiting();
     let flow = || Draft::flow("a");
     for (what, draft, woken) in [
         ("it appears", flow(), &["key-a", "name-a"] as &[&str]),
         ("it comes again", flow(), &[]),
         ("a condition", flow().version(2).status(json!({"conditions": []})), &[]),
+        ("it declares something else", flow().version(2).meta("generation", 2), &["key-a", "name-a"]),
+        ("it is as before", flow().version(2), &["key-a", "name-a"]),
         ("an older version with an object", flow().version(1).owning("u-2"), &[]),
         ("it has an object", flow().version(3).owning("u-1"), &["key-a", "name-a", "object-1"]),
         ("it has another", flow().version(4).owning("u-2"), &["key-a", "name-a", "object-1", "object-2"]),
