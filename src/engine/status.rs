@@ -5,6 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::resource::Resource;
 use super::retry::Retry;
+use crate::authentik::cut;
 use crate::kinds::{Creating, Drift, Origin, Progress, Reason, Status};
 
 /// The condition that every resource has.
@@ -102,7 +103,7 @@ pub(crate) fn compose(
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: verdict.reason.as_str().to_owned(),
-            message: cut(&verdict.message),
+            message: cut(&verdict.message, MESSAGE),
             observed_generation: Some(generation),
             last_transition_time: before.map_or(Time(now), |before| before.last_transition_time.clone()),
         }
@@ -146,13 +147,6 @@ pub(crate) fn is_ready(resource: &Resource) -> bool {
 #[must_use]
 pub(crate) fn reason(status: &Status) -> Option<&str> {
     condition(status, READY).map(|ready| ready.reason.as_str())
-}
-
-fn cut(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
 }
 
 #[cfg(test)]
