@@ -42,7 +42,7 @@ use self::plan::{Plan, Situation, plan};
 pub use self::policy::Policy;
 use self::resource::{Id, Resource};
 use self::retry::{Attempt, Retries, Retry};
-use self::status::{Facts, Verdict, compose, is_ready};
+use self::status::{Facts, Verdict, compose, is_settled};
 use crate::authentik::{Client, FieldErrors};
 use crate::kinds::{Entry, Identifiers, Progress, REGISTRY, Reason, STAGES, Status};
 use crate::metrics::Metrics;
@@ -161,7 +161,7 @@ impl Engine {
             Err(Halt::Refused(errors)) => {
                 Verdict::new(Reason::Invalid, format!("authentik refuses: {errors}")).retry(Retry::Slowly)
             }
-            // What is in sync as far as anybody knows stays so while authentik is away.
+            // What has nothing to be written, as far as anybody knows, stays as it is while authentik is away.
             Err(Halt::Outage(_, retry)) if pass.tried.is_none() && self.stays(&pass.resource) => {
                 return (Reason::Unreachable.as_str(), retry);
             }
@@ -184,7 +184,7 @@ impl Engine {
 
     /// Whether a resource of which nothing new is known may keep its status.
     fn stays(&self, resource: &Resource) -> bool {
-        !resource.deleting && is_ready(resource)
+        !resource.deleting && is_settled(resource)
     }
 
     /// Brings authentik to what the resource declares.

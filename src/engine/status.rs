@@ -143,6 +143,14 @@ pub(crate) fn is_ready(resource: &Resource) -> bool {
     ready && resource.status.observed_generation == Some(resource.generation)
 }
 
+/// Whether the operator has nothing to do for the resource as it is now: it is ready, or somebody must act.
+#[must_use]
+pub(crate) fn is_settled(resource: &Resource) -> bool {
+    let status = &resource.status;
+    let said = condition(status, READY).is_some() && condition(status, RECONCILING).is_none();
+    said && status.observed_generation == Some(resource.generation)
+}
+
 /// The reason that the status gives.
 #[must_use]
 pub(crate) fn reason(status: &Status) -> Option<&str> {

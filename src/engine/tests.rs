@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use super::fixtures::{Draft, FLOW, Scene};
 use super::resource::Id;
-use super::status::{READY, condition};
-use crate::kinds::Status;
+use super::status::{READY, Verdict, condition};
+use crate::kinds::{Reason, Status};
 
 fn ready(status: &Status) -> (&str, Option<i64>) {
     let ready = condition(status, READY).expect("each status has it");
@@ -75,4 +75,27 @@ async fn what_was_not_stored_is_not_told_as_a_change() {
     scene.reconcile(&id).await;
     assert_eq!(ready(&scene.status(&id)), ("NotApplied", Some(2)));
     assert_eq!(scene.api.events(2).await, ["Created", "NotApplied"]);
+}
+
+#[tokio::test]
+async fn at_a_start_without_authentik_only_what_has_something_to_be_written_is_unreachable() {
+    let mut scene = Scene::new().await;
+    scene.authentik.inject(Fault::new(Action::BadGateway)).expect("a fault");
+    scene.probe();
+    scene.engine.connection.usable().await.expect_err("an outage");
+    let said = |name, reason| {
+        let pass = scene.pass(&scene.put(Draft::flow(name)));
+        Draft::flow(name).version(2).status(json!(pass.status(&Verdict::new(reason, "because"))))
+    };
+    for (name, draft, expected) in [
+        ("in-sync", said("in-sync", Reason::InSync), "InSync"),
+        ("stalled", said("stalled", Reason::AlreadyExists), "AlreadyExists"),
+        ("newer", said("newer", Reason::InSync).meta("generation", 2), "Unreachable"),
+        ("waiting", said("waiting", Reason::ReferenceNotFound), "Unreachable"),
+        ("new", Draft::flow("new"), "Unreachable"),
+    ] {
+        let id = scene.put(draft);
+        scene.reconcile(&id).await;
+        assert_eq!(ready(&scene.status(&id)).0, expected, "{name}");
+    }
 }

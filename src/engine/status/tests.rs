@@ -1,11 +1,13 @@
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 
-use super::{Facts, MESSAGE, READY, RECONCILING, STALLED, Verdict, compose, condition, is_ready, reason};
+use super::{
+    Facts, MESSAGE, READY, RECONCILING, STALLED, Verdict, compose, condition, is_ready, is_settled, reason,
+};
 use crate::engine::fixtures::Draft;
 use crate::engine::resource::Resource;
 use crate::engine::retry::Retry;
-use crate::kinds::{Creating, Drift, Origin, Reason, Status};
+use crate::kinds::{Creating, Drift, Origin, Progress, Reason, Status};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).expect("a time")
@@ -154,6 +156,17 @@ fn a_resource_is_ready_only_for_what_it_declares_now() {
     assert_eq!((reason(&in_sync), reason(&invalid)), (Some("InSync"), Some("Invalid")));
     assert_eq!(reason(&Status::default()), None);
     assert!(condition(&in_sync, STALLED).is_none() && condition(&invalid, STALLED).is_some());
+}
+
+#[test]
+fn a_resource_is_settled_when_it_is_ready_or_stalled() {
+    assert!(!is_settled(&flow(1, &Status::default())));
+    for reason in Reason::ALL {
+        let status = said(&Verdict::new(reason, "because"), 0, &Status::default());
+        let under_way = reason.progress() == Some(Progress::Reconciling);
+        assert_eq!(is_settled(&flow(1, &status)), !under_way, "{reason}");
+        assert!(!is_settled(&flow(2, &status)), "{reason}");
+    }
 }
 
 #[test]
