@@ -147,7 +147,8 @@ impl Engine {
         if owner.deleting {
             return Owner::Frees(id.to_string());
         }
-        if owner.observing || claim.as_ref() == key {
+        // Who has not said yet what it declares, as right after the start, does not free anything.
+        if owner.observing || claim.is_none() || claim.as_ref() == key {
             return Owner::Keeps(id.to_string());
         }
         match (own, key) {
