@@ -250,10 +250,9 @@ impl State {
         {
             return Arc::clone(known);
         }
-        if let Some(known) = &known
-            && known.uid != resource.uid
-        {
-            self.drop_claims(&known.id);
+        // Who only observes declares nothing that others would have to leave alone.
+        if resource.observing || known.as_ref().is_some_and(|known| known.uid != resource.uid) {
+            self.drop_claims(&resource.id);
         }
         self.own(known.as_deref(), Some(&resource));
         let id = resource.id.clone();

@@ -59,6 +59,12 @@ fn a_resource_wakes_by_what_it_is_and_declares_and_not_by_what_is_said_of_it() {
         ("it owns it again", flow().version(6).owning("u-2"), &["object-2"]),
         ("it is renamed", flow().version(7).owning("u-2").spec("slug", "b"), &["key-a", "key-b", "name-a"]),
         (
+            "it only observes for the moment",
+            flow().version(7).owning("u-2").spec("slug", "b").paused(),
+            &["key-b", "name-a"],
+        ),
+        ("it goes on", flow().version(7).owning("u-2").spec("slug", "b"), &["key-b", "name-a"]),
+        (
             "it is being deleted",
             flow().version(8).owning("u-2").spec("slug", "b").deleting(),
             &["key-b", "name-a", "object-2"],
