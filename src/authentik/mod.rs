@@ -53,6 +53,7 @@ pub use key::Key;
 pub(crate) use key::text;
 pub use mirror::{Changes, Mirror};
 pub use object::Object;
+pub(crate) use text::cut;
 pub use token::{TokenError, TokenSource};
 pub use used_by::{UsedBy, UsedByAction};
 pub use version::{NotAVersion, Version};

@@ -3,22 +3,21 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use k8s_openapi::jiff::Timestamp;
 use uuid::Uuid;
 
 use super::cluster::Happening;
+use super::collection::Collection;
 use super::compare::{self, Difference, hash};
 use super::contest::Contested;
 use super::halt::{Halt, Refusal};
 use super::plan::{Plan, Situation, not_stored, step_aside};
-use super::resource::Resource;
 use super::retry::{Attempt, Retry};
-use super::status::{Verdict, compose, is_ready, reason};
+use super::status::{Verdict, is_ready, reason};
 use super::{Engine, Pass};
 use crate::authentik::{Error, Key, Object, Outcome};
 use crate::kinds::{Body, Creating, Entry, FLOWS, Origin, Reason, Reference, STAGES};
 
-/// A list that was read less than this ago is taken for what authentik has, for an object that is merely taken over.
+/// A list that was read less than this ago is taken for what authentik has, for an object that is taken over or made.
 const YOUNG: Duration = Duration::from_secs(15);
 
 /// What came of carrying out a plan.
@@ -65,7 +64,7 @@ impl Engine {
             Plan::Create { body, .. } => Attempt { pk: None, body: body.clone() },
             Plan::Update { object, differences, body, adopt } => {
                 if !adopt
-                    && is_drift(&pass.resource)
+                    && is_drift(pass)
                     && let Some(contested) = self.contests.holds_back(&pass.resource.id, &fields(differences))
                 {
                     return Ok(Acted::Done(insisted(&contested)));
@@ -110,11 +109,25 @@ impl Engine {
         }
     }
 
+    /// Whether authentik has no object with this key, although the copy of its list may be old. An intention rests on that:
+    /// what has the key afterwards is its own.
+    async fn is_free(&self, pass: &Pass, key: &Key) -> Result<bool, Halt> {
+        let (resource, endpoint) = (&pass.resource, &pass.resource.entry.endpoint);
+        let collection = self.collection_of(resource.entry);
+        // When a creation was cut short, its object was looked for before this plan was made.
+        let recovered = pass.facts.creating.as_ref().is_some_and(|creating| creating.key == key.record());
+        if recovered || is_young(collection) {
+            return Ok(true);
+        }
+        let found = collection.find(key).await;
+        Ok(found.map_err(|error| self.read_failed(resource, endpoint, &error))?.is_none())
+    }
+
     /// Whether the object is as the copy of its list has it, which may be old.
     async fn is_still(&self, pass: &Pass, object: &Object) -> Result<bool, Halt> {
         let (resource, endpoint) = (&pass.resource, &pass.resource.entry.endpoint);
         let collection = self.collection_of(resource.entry);
-        if collection.mirror().age().is_some_and(|age| age <= YOUNG) {
+        if is_young(collection) {
             return Ok(true);
         }
         self.usable(resource).await?;
@@ -134,8 +147,15 @@ impl Engine {
     async fn create(&self, pass: &mut Pass, body: &Body, again: bool) -> Result<Acted, Halt> {
         let entry = pass.resource.entry;
         let collection = self.collection_of(entry);
+        let Some(key) = Key::of(entry.endpoint.key, body) else {
+            let message = "what is declared lacks a part of its natural key";
+            return Err(Verdict::new(Reason::Invalid, message).into());
+        };
+        if !self.is_free(pass, &key).await? {
+            return Ok(Acted::LookAgain);
+        }
         self.hold(pass).await?;
-        let key = self.intend(pass, body).await?;
+        self.intend(pass, body, &key).await?;
         let object = match collection.create(body, &pass.resource.id).await {
             Ok(object) => object,
             Err(error) if error.outcome() == Outcome::Unknown => {
@@ -145,7 +165,9 @@ impl Engine {
                 let found =
                     found.map_err(|error| self.read_failed(&pass.resource, &entry.endpoint, &error))?;
                 match found {
-                    Some(object) if is_made_of(entry, &object, body) => object,
+                    Some(object) if is_made_of(entry, &object, body) && !self.index.is_owned(&object.pk) => {
+                        object
+                    }
                     Some(_) => {
                         pass.facts.creating = None;
                         return Ok(Acted::LookAgain);
@@ -175,27 +197,22 @@ impl Engine {
     }
 
     /// Writes down what is about to be made, so that it is known as the resource's own after a crash.
-    async fn intend(&self, pass: &mut Pass, body: &Body) -> Result<Key, Halt> {
+    async fn intend(&self, pass: &mut Pass, body: &Body, key: &Key) -> Result<(), Halt> {
         let entry = pass.resource.entry;
-        let Some(key) = Key::of(entry.endpoint.key, body) else {
-            let message = "what is declared lacks a part of its natural key".to_owned();
-            return Err(Verdict::new(Reason::Invalid, message).into());
-        };
         let fields: Vec<String> = body.keys().cloned().collect();
         let body_hash = hash(entry, body, &fields);
         let known = pass.resource.status.creating.as_ref();
         let same = |creating: &&Creating| creating.body_hash == body_hash && creating.key == key.record();
         if let Some(creating) = known.filter(same) {
             pass.facts.creating = Some(creating.clone());
-            return Ok(key);
+            return Ok(());
         }
         let id = Uuid::new_v4().to_string();
         pass.facts.creating = Some(Creating { key: key.record(), fields, body_hash, id });
         (pass.facts.pk, pass.facts.slug, pass.facts.origin) = (None, None, None);
         let verdict = Verdict::new(Reason::Progressing, "is about to be made in authentik");
-        let status = compose(&pass.resource, &pass.facts, &verdict, Timestamp::now());
-        self.write_status(pass, &status).await?;
-        Ok(key)
+        let status = pass.status(&verdict);
+        Ok(self.write_status(pass, &status).await?)
     }
 
     /// Changes the object, if it still is as it was when the plan was made.
@@ -211,13 +228,19 @@ impl Engine {
             self.hold(pass).await?;
         }
         let Some(changed) = self.change(pass, object, body).await? else { return Ok(Acted::LookAgain) };
-        let (names, resource) = (compare::names(differences), &pass.resource);
+        let resource = &pass.resource;
+        let lost = compare::differences(resource.entry, body, &changed);
+        let made = differences.iter().filter(|it| lost.iter().all(|lost| lost.field != it.field));
+        let made: Vec<Difference> = made.cloned().collect();
+        let names = compare::names(&made);
         if adopt {
             let note = format!("taken over, and changed as declared: {names}");
             self.cluster.tell(resource, Happening::Adopted, &note);
             pass.own(&changed, Origin::Adopted);
-        } else if is_drift(resource) {
-            self.contests.corrected(&resource.id, &fields(differences));
+        } else if made.is_empty() {
+            // Nothing of it was stored, which is for the status to tell.
+        } else if is_drift(pass) {
+            self.contests.corrected(&resource.id, &fields(&made));
             let note = format!("somebody changed it in authentik; changed back as declared: {names}");
             self.cluster.tell(resource, Happening::DriftCorrected, &note);
         } else {
@@ -339,9 +362,10 @@ impl Pass {
 }
 
 /// Whether what differs was changed in authentik, and not in the spec: authentik once had what is declared now.
-fn is_drift(resource: &Resource) -> bool {
+fn is_drift(pass: &Pass) -> bool {
+    let resource = &pass.resource;
     let contested = reason(&resource.status) == Some(Reason::Contested.as_str());
-    is_ready(resource) || (contested && resource.status.observed_generation == Some(resource.generation))
+    is_ready(resource) || (contested && resource.status.observed_generation == Some(pass.generation))
 }
 
 /// The names of fields as the spec has them.
@@ -367,6 +391,11 @@ pub(super) fn called(entry: &Entry, object: &Object) -> Option<String> {
     }
 }
 
+/// Whether the copy of a list is taken for what authentik has.
+fn is_young(collection: &Collection) -> bool {
+    collection.mirror().age().is_some_and(|age| age <= YOUNG)
+}
+
 /// Whether the object is what authentik makes of this body.
 fn is_made_of(entry: &Entry, object: &Object, body: &Body) -> bool {
     not_stored(entry, body, object).is_none()
@@ -382,3 +411,6 @@ fn stored(pass: &mut Pass, sent: &Body, object: &Object) -> Acted {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,11 @@
 use serde_json::{Number, Value};
 use sha2::{Digest as _, Sha256};
 
-use crate::authentik::{Object, text};
+use crate::authentik::{Object, cut, text};
 use crate::kinds::{Body, Drift, Entry, Field};
+
+/// So many characters of a value are kept in a status. authentik has no limit, the API server has.
+const VALUE: usize = 2_000;
 
 /// A declared field that authentik has otherwise.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,8 +26,8 @@ impl Difference {
     pub(crate) fn drift(&self) -> Drift {
         Drift {
             field: self.field.declared_name(),
-            declared: text(&self.declared),
-            actual: self.actual.as_ref().map(text).unwrap_or_default(),
+            declared: cut(&text(&self.declared), VALUE),
+            actual: cut(&self.actual.as_ref().map(text).unwrap_or_default(), VALUE),
         }
     }
 }
@@ -95,7 +98,7 @@ fn canonical(field: &Field, value: &Value) -> Value {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{differences, hash, names};
+    use super::{VALUE, differences, hash, names};
     use crate::authentik::Object;
     use crate::kinds::{AuthenticatorValidateStage, Body, Entry};
 
@@ -132,6 +135,18 @@ mod tests {
             differing(declared, actual),
             "name, deviceClasses, configurationStages, lastAuthThreshold, webauthnHints"
         );
+    }
+
+    #[test]
+    fn a_status_holds_the_beginning_of_long_values() {
+        let differences = differences(
+            &STAGE,
+            &fields(json!({"name": "MFA"})),
+            &object(json!({"name": "ü".repeat(3_000_000)})),
+        );
+        let drift = differences[0].drift();
+        assert_eq!((drift.field.as_str(), drift.declared.as_str()), ("name", "MFA"));
+        assert_eq!(drift.actual, format!("{}…", "ü".repeat(VALUE)));
     }
 
     #[test]

@@ -163,7 +163,8 @@ impl Connection {
         } else if before.failure.is_some() {
             info!(%version, %url, "authentik answers again");
         }
-        if other_version || before.failure.is_some() || before.probing {
+        // After a suspicion that proved wrong nobody is woken: who had the error comes back by itself, after its delay.
+        if other_version || before.failure.is_some() {
             self.index.wake(&Interest::Connection);
         }
     }
@@ -175,6 +176,9 @@ impl Connection {
         let before = self.state.send_replace(state);
         if before.failure.as_ref() != Some(&failure) {
             warn!(reason = failure, "authentik cannot be used: it is tried again and again");
+        }
+        if before.failure.is_none() {
+            self.index.wake(&Interest::Connection);
         }
     }
 
@@ -211,3 +215,6 @@ pub(crate) fn is_outage(error: &Error) -> bool {
             | Error::Unexpected { .. }
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -136,9 +136,9 @@ async fn watch(
                 let _ = queue.unbounded_send(id);
             }
             Event::Delete(object) => {
-                let id = Resource::read(entry, object).id;
-                engine.index.remove(&id);
-                engine.retries.forget(&id);
+                let gone = Resource::read(entry, object);
+                engine.index.remove(&gone);
+                engine.retries.forget(&gone.id);
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::jiff::Timestamp;
 use serde_json::Value;
 
 use super::cluster::Happening;
@@ -11,10 +10,10 @@ use super::halt::Halt;
 use super::index::Interest;
 use super::resource::Resource;
 use super::retry::Retry;
-use super::status::{Verdict, compose, reason};
+use super::status::{Verdict, reason};
 use super::{Engine, Pass};
 use crate::authentik::{Error, Key, Object, Outcome, UsedBy, UsedByAction};
-use crate::kinds::{Entry, FORCE_DELETE, Reason, Referrer};
+use crate::kinds::{Address, Entry, FLOWS, FORCE_DELETE, Reason, Referrer};
 
 /// So many users of an object are named.
 const NAMED: usize = 8;
@@ -29,6 +28,10 @@ impl Engine {
             return self.retain(pass, "it stays in authentik").await;
         }
         self.listed(&pass.resource)?;
+        if pass.resource.entry.flow.is_some() {
+            // Whether its flow may be touched is in there.
+            self.readable(&pass.resource, self.collection(FLOWS.collection))?;
+        }
         self.announce(pass).await?;
         let Some(object) = self.to_be_deleted(pass).await? else {
             return self.let_go(pass).await;
@@ -65,7 +68,7 @@ impl Engine {
             return Ok(());
         }
         let verdict = Verdict::new(Reason::Deleting, "is being deleted in authentik");
-        let status = compose(&pass.resource, &pass.facts, &verdict, Timestamp::now());
+        let status = pass.status(&verdict);
         Ok(self.write_status(pass, &status).await?)
     }
 
@@ -113,8 +116,8 @@ impl Engine {
                 let left = Resource::read(pass.resource.entry, object);
                 // The API server drops it with its last finalizer, and the watch may already have said so.
                 match left.finalizers.is_empty() {
-                    true => self.index.remove(&left.id),
-                    false => drop(self.index.put(left)),
+                    true => self.index.remove(&left),
+                    false => drop(self.index.answered(left)),
                 }
             }
             Err(error) if error.is_gone() => {}
@@ -127,7 +130,16 @@ impl Engine {
     async fn delete(&self, pass: &Pass, object: &Object) -> Result<(), Halt> {
         let (resource, endpoint) = (&pass.resource, pass.resource.entry.endpoint);
         let collection = self.collection_of(resource.entry);
-        match collection.delete(object).await {
+        let now = match endpoint.address {
+            Address::Pk => Some(object.clone()),
+            // While its users were looked for, its address may have become another object's.
+            Address::Field { .. } => {
+                let read = collection.read(&object.pk, Some(&resource.id)).await;
+                read.map_err(|error| self.read_failed(resource, &endpoint, &error))?
+            }
+        };
+        let Some(object) = now else { return Ok(()) };
+        match collection.delete(&object).await {
             Ok(()) | Err(Error::NotFound { .. }) => {}
             Err(error) if error.outcome() == Outcome::Unknown => {
                 self.connection.suspect(&error);
@@ -259,3 +271,6 @@ fn named(users: &BTreeMap<String, String>) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

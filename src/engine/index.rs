@@ -17,16 +17,23 @@ use crate::kinds::Reference;
 pub(crate) enum Interest {
     /// All kinds are listed.
     Listed,
-    /// authentik answers again, or has another version.
+    /// authentik answers again or no more, or has another version.
     Connection,
     /// A collection was read for the first time, or cannot be read any more.
     Collection(&'static str),
-    /// A resource: kind, namespace and name.
+    /// A resource, what it declares and what that is called: kind, namespace and name.
     Resource(String, String, String),
     /// The object with this identifier, or who owns it.
     Object(String),
     /// What has this natural key in this collection, or who declares it.
     Key(&'static str, Key),
+}
+
+impl Interest {
+    /// The resource with this id.
+    pub(crate) fn of(id: &Id) -> Self {
+        Self::Resource(id.kind.to_owned(), id.namespace.clone(), id.name.clone())
+    }
 }
 
 /// The index. All of it is in memory and none of it is kept: it follows from what is watched.
@@ -48,6 +55,8 @@ struct State {
     /// Kinds whose first list is not complete.
     unlisted: BTreeSet<&'static str>,
     queues: HashMap<&'static str, UnboundedSender<Id>>,
+    /// All kinds, also when the queues are closed.
+    kinds: BTreeSet<&'static str>,
 }
 
 impl Index {
@@ -55,6 +64,7 @@ impl Index {
     pub(crate) fn expect(&self, kind: &'static str, queue: UnboundedSender<Id>) {
         let mut state = self.state();
         state.unlisted.insert(kind);
+        state.kinds.insert(kind);
         state.queues.insert(kind, queue);
     }
 
@@ -76,63 +86,36 @@ impl Index {
         self.state().queues.clear();
     }
 
-    /// Takes over a resource, as watched or as the API server answered it to a write, unless a newer version is known.
+    /// Takes over a resource as watched, unless a newer version is known.
     pub(crate) fn put(&self, resource: Resource) -> Arc<Resource> {
-        let resource = Arc::new(resource);
-        let mut state = self.state();
-        let known = state.resources.get(&resource.id).cloned();
-        if let Some(known) = &known
-            && known.uid == resource.uid
-            && older(&resource.version, &known.version)
-        {
-            return Arc::clone(known);
-        }
-        if let Some(known) = &known
-            && known.uid != resource.uid
-        {
-            state.drop_claims(&known.id);
-        }
-        state.own(known.as_deref(), Some(&resource));
-        let id = resource.id.clone();
-        if let Ok(declared) = &resource.declared
-            && let (Some(name), [field]) = (declared.own_name(), resource.entry.endpoint.key)
-            && !resource.observing
-        {
-            state.claim(resource.entry.endpoint.collection, &id, Key::named(field, name));
-        }
-        state.resources.insert(id.clone(), Arc::clone(&resource));
-        let identity = |resource: &Resource| (resource.status.pk.clone(), resource.deleting);
-        if known.as_deref().map(identity) != Some(identity(&resource)) {
-            state.wake(
-                &Interest::Resource(id.kind.to_owned(), id.namespace.clone(), id.name.clone()),
-                Some(&id),
-            );
-            // Who is being deleted claims nothing any more.
-            if let Some((collection, key)) = state.claims.get(&id).cloned() {
-                state.wake(&Interest::Key(collection, key), Some(&id));
-            }
-        }
-        resource
+        self.state().put(resource)
     }
 
-    /// Forgets a resource that is gone from the API server.
-    pub(crate) fn remove(&self, id: &Id) {
+    /// Takes over a resource as the API server answered it to a write, unless a newer version is known. The watch may have
+    /// told meanwhile that it is gone, or that another has its name: then the answer is history.
+    pub(crate) fn answered(&self, resource: Resource) -> Arc<Resource> {
         let mut state = self.state();
-        let Some(known) = state.resources.remove(id) else { return };
-        state.own(Some(&known), None);
-        state.drop_claims(id);
-        state.forget_interests(id);
-        state.wake(&Interest::Resource(id.kind.to_owned(), id.namespace.clone(), id.name.clone()), None);
+        let known = state.resources.get(&resource.id);
+        match known.is_some_and(|known| known.uid == resource.uid) {
+            true => state.put(resource),
+            false => Arc::new(resource),
+        }
+    }
+
+    /// Forgets a resource that is gone from the API server, unless another has its name by now.
+    pub(crate) fn remove(&self, gone: &Resource) {
+        let mut state = self.state();
+        if state.resources.get(&gone.id).is_some_and(|known| known.uid == gone.uid) {
+            state.remove(&gone.id);
+        }
     }
 
     /// Forgets the resources of a kind that a complete list lacks.
     pub(crate) fn retain(&self, kind: &'static str, listed: &HashSet<Id>) {
-        let gone: Vec<Id> = {
-            let state = self.state();
-            state.resources.keys().filter(|id| id.kind == kind && !listed.contains(*id)).cloned().collect()
-        };
-        for id in gone {
-            self.remove(&id);
+        let mut state = self.state();
+        let gone = state.resources.keys().filter(|id| id.kind == kind && !listed.contains(*id));
+        for id in gone.cloned().collect::<Vec<_>>() {
+            state.remove(&id);
         }
     }
 
@@ -145,7 +128,7 @@ impl Index {
     pub(crate) fn referred(&self, id: &Id, reference: &Reference) -> Option<Arc<Resource>> {
         let (kind, namespace, name) = id.of_reference(reference)?;
         let state = self.state();
-        let kind = state.queues.keys().copied().find(|known| *known == kind)?;
+        let kind = state.kinds.iter().copied().find(|known| *known == kind)?;
         state.resources.get(&Id { kind, namespace, name }).cloned()
     }
 
@@ -267,6 +250,48 @@ impl Index {
 }
 
 impl State {
+    fn put(&mut self, resource: Resource) -> Arc<Resource> {
+        let resource = Arc::new(resource);
+        let known = self.resources.get(&resource.id).cloned();
+        if let Some(known) = &known
+            && known.uid == resource.uid
+            && older(&resource.version, &known.version)
+        {
+            return Arc::clone(known);
+        }
+        // Who only observes declares nothing that others would have to leave alone.
+        if resource.observing || known.as_ref().is_some_and(|known| known.uid != resource.uid) {
+            self.drop_claims(&resource.id);
+        }
+        self.own(known.as_deref(), Some(&resource));
+        let id = resource.id.clone();
+        if let Ok(declared) = &resource.declared
+            && let (Some(name), [field]) = (declared.own_name(), resource.entry.endpoint.key)
+            && !resource.observing
+        {
+            self.claim(resource.entry.endpoint.collection, &id, Key::named(field, name));
+        }
+        self.resources.insert(id.clone(), Arc::clone(&resource));
+        let identity =
+            |resource: &Resource| (resource.status.pk.clone(), resource.deleting, resource.generation);
+        if known.as_deref().map(identity) != Some(identity(&resource)) {
+            self.wake(&Interest::of(&id), Some(&id));
+            // Who is being deleted claims nothing any more.
+            if let Some((collection, key)) = self.claims.get(&id).cloned() {
+                self.wake(&Interest::Key(collection, key), Some(&id));
+            }
+        }
+        resource
+    }
+
+    fn remove(&mut self, id: &Id) {
+        let Some(known) = self.resources.remove(id) else { return };
+        self.own(Some(&known), None);
+        self.drop_claims(id);
+        self.forget_interests(id);
+        self.wake(&Interest::of(id), None);
+    }
+
     /// Follows who says of which object that it is theirs.
     fn own(&mut self, before: Option<&Resource>, after: Option<&Resource>) {
         let [old, new] = [before, after].map(|it| it.and_then(Resource::owned_pk).map(str::to_owned));
@@ -300,6 +325,7 @@ impl State {
         self.claims.insert(id.clone(), claim.clone());
         self.claimants.entry(claim).or_default().insert(id.clone());
         self.wake(&Interest::Key(collection, key), Some(id));
+        self.wake(&Interest::of(id), Some(id));
     }
 
     fn drop_claims(&mut self, id: &Id) {
@@ -311,6 +337,7 @@ impl State {
             }
         }
         self.wake(&Interest::Key(claim.0, claim.1), Some(id));
+        self.wake(&Interest::of(id), Some(id));
     }
 
     fn forget_interests(&mut self, id: &Id) {
@@ -342,3 +369,6 @@ fn older(version: &str, known: &str) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

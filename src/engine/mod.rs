@@ -12,8 +12,12 @@ mod connection;
 mod contest;
 mod controller;
 mod deletion;
+#[cfg(test)]
+mod fixtures;
 mod halt;
 mod index;
+#[cfg(test)]
+mod new_kind;
 mod observe;
 mod plan;
 mod policy;
@@ -44,7 +48,7 @@ use self::plan::{Plan, Situation, plan};
 pub use self::policy::Policy;
 use self::resource::{Id, Resource};
 use self::retry::{Attempt, Retries, Retry};
-use self::status::{Facts, Verdict, compose, is_ready};
+use self::status::{Facts, Verdict, compose, is_settled};
 use crate::authentik::Client;
 use crate::kinds::{Entry, Identifiers, Progress, Reason, STAGES, Status};
 use crate::metrics::Metrics;
@@ -74,6 +78,8 @@ pub struct Engine {
 /// One reconcile: the resource as it is by now, and what is known of its object.
 struct Pass {
     resource: Arc<Resource>,
+    /// What of it the reconcile is about: by now it may declare something newer, of which nothing is known yet.
+    generation: i64,
     facts: Facts,
     /// What its references stand for.
     identifiers: Identifiers,
@@ -81,6 +87,24 @@ struct Pass {
     tried: Option<Attempt>,
     /// What authentik refused in this pass.
     refused: Option<(Attempt, Refusal)>,
+}
+
+impl Pass {
+    fn new(resource: Arc<Resource>) -> Self {
+        Self {
+            generation: resource.generation,
+            facts: Facts::of(&resource.status),
+            resource,
+            identifiers: Identifiers::default(),
+            tried: None,
+            refused: None,
+        }
+    }
+
+    /// The status that says this of the resource.
+    fn status(&self, verdict: &Verdict) -> Status {
+        compose(&self.resource.status, self.generation, &self.facts, verdict, Timestamp::now())
+    }
 }
 
 impl Engine {
@@ -143,10 +167,8 @@ impl Engine {
             return None;
         };
         let started = Instant::now();
-        let facts = Facts::of(&resource.status);
         let deleting = resource.deleting;
-        let mut pass =
-            Pass { resource, facts, identifiers: Identifiers::default(), tried: None, refused: None };
+        let mut pass = Pass::new(resource);
         let ended = match deleting {
             false => self.keep(&mut pass).await.map(Some),
             true => self.part(&mut pass).await,
@@ -165,7 +187,7 @@ impl Engine {
             Err(Halt::Starting) => return ("Starting", Retry::WhenWoken),
             Err(Halt::Pending) => return ("Pending", Retry::Backoff),
             Err(Halt::Refused(refusal)) => self.refusal(pass.resource.entry, &refusal),
-            // What is in sync as far as anybody knows stays so while authentik is away.
+            // What has nothing to be written, as far as anybody knows, stays as it is while authentik is away.
             Err(Halt::Outage(_, retry)) if pass.tried.is_none() && self.stays(&pass.resource) => {
                 return (Reason::Unreachable.as_str(), retry);
             }
@@ -188,7 +210,7 @@ impl Engine {
 
     /// Whether a resource of which nothing new is known may keep its status.
     fn stays(&self, resource: &Resource) -> bool {
-        !resource.deleting && is_ready(resource)
+        !resource.deleting && is_settled(resource)
     }
 
     /// Brings authentik to what the resource declares.
@@ -230,7 +252,7 @@ impl Engine {
     /// Writes the status, unless it says so already, and an event where somebody has to act.
     async fn report(&self, pass: &mut Pass, verdict: &Verdict) -> Result<(), cluster::WriteError> {
         let before = &pass.resource.status;
-        let status = compose(&pass.resource, &pass.facts, verdict, Timestamp::now());
+        let status = pass.status(verdict);
         if status == *before {
             return Ok(());
         }
@@ -248,7 +270,7 @@ impl Engine {
 
     async fn write_status(&self, pass: &mut Pass, status: &Status) -> Result<(), cluster::WriteError> {
         let written = self.cluster.write_status(&pass.resource, status).await?;
-        pass.resource = self.index.put(Resource::read(pass.resource.entry, written));
+        pass.resource = self.index.answered(Resource::read(pass.resource.entry, written));
         Ok(())
     }
 
@@ -256,7 +278,7 @@ impl Engine {
     async fn hold(&self, pass: &mut Pass) -> Result<(), Halt> {
         if !pass.resource.is_held() {
             let written = self.cluster.hold(&pass.resource).await?;
-            pass.resource = self.index.put(Resource::read(pass.resource.entry, written));
+            pass.resource = self.index.answered(Resource::read(pass.resource.entry, written));
         }
         Ok(())
     }

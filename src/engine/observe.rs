@@ -146,15 +146,13 @@ impl Engine {
             return Owner::Nobody;
         };
         let id = owner.id.clone();
-        self.index.watch(
-            &resource.id,
-            Interest::Resource(id.kind.to_owned(), id.namespace.clone(), id.name.clone()),
-        );
+        self.index.watch(&resource.id, Interest::of(&id));
         let claim = self.index.claim_of(&id);
         if owner.deleting {
             return Owner::Frees(id.to_string());
         }
-        if owner.observing || claim.as_ref() == key {
+        // Who has not said yet what it declares, as right after the start, does not free anything.
+        if owner.observing || claim.is_none() || claim.as_ref() == key {
             return Owner::Keeps(id.to_string());
         }
         match (own, key) {
@@ -163,20 +161,25 @@ impl Engine {
         }
     }
 
-    /// Whether `resource` stands in a circle in which each waits for the next one's place, and is the one to step aside.
+    /// Whether `resource` stands in a circle in which each waits for the next one's place, and is the one to step aside. Who
+    /// closes the circle may be far away and know nothing of this resource, so each step is watched.
     fn steps_aside(&self, resource: &Resource, own: &str, key: &Key) -> bool {
         if resource.entry.steps_aside.is_none() {
             return false;
         }
-        let mirror = self.collection_of(resource.entry).mirror();
+        let (id, collection) = (&resource.id, self.collection_of(resource.entry));
+        let mirror = collection.mirror();
         let (mut key, mut least) = (key.clone(), true);
         for _ in 0..CIRCLE {
+            self.index.watch(id, Interest::Key(collection.endpoint.collection, key.clone()));
             let Some(holder) = mirror.by_key(&key) else { return false };
             if holder.pk == own {
                 return least;
             }
             least &= own < holder.pk.as_str();
+            self.index.watch(id, Interest::Object(holder.pk.clone()));
             let Some(owner) = self.index.owner(&holder.pk) else { return false };
+            self.index.watch(id, Interest::of(&owner.id));
             let Some(next) = self.index.claim_of(&owner.id).filter(|next| *next != key) else { return false };
             key = next;
         }
@@ -201,3 +204,6 @@ fn known_object(known: &Known) -> Option<&Object> {
         Known::Nothing | Known::Gone => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -280,3 +280,8 @@ pub(crate) fn not_stored(entry: &Entry, sent: &Body, stored: &Object) -> Option<
         .collect();
     (!lines.is_empty()).then(|| format!("authentik accepted and did not store {}", lines.join("; ")))
 }
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use super::Engine;
 use super::halt::Halt;
 use super::index::Interest;
 use super::resource::{Id, Resource};
+use super::retry::Retry;
 use super::status::Verdict;
 use crate::authentik::{Key, Object};
 use crate::kinds::{Declared, Identifiers, Reason, Reference, STAGES};
@@ -80,7 +81,10 @@ impl Engine {
             return Err(Halt::Verdict(Verdict::new(Reason::ReferenceNotFound, message)));
         }
         if let Some(path) = self.index.cycle(&resource.id) {
-            return Err(Halt::Verdict(Verdict::new(Reason::Invalid, circle(&path))));
+            // Whichever of them is changed can open the circle.
+            path.iter().for_each(|id| self.index.watch(&resource.id, Interest::of(id)));
+            let verdict = Verdict::new(Reason::Invalid, circle(&path)).retry(Retry::Slowly);
+            return Err(Halt::Verdict(verdict));
         }
         let Some(pk) = referred.status.pk.clone() else {
             return Err(not_ready("authentik does not have it yet"));
@@ -128,3 +132,6 @@ fn circle(path: &[Id]) -> String {
         names.join(" -> ")
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use super::resource::Resource;
 use super::retry::Retry;
+use crate::authentik::cut;
 use crate::kinds::{Creating, Drift, Origin, Progress, Reason, Status};
 
 /// The condition that every resource has.
@@ -80,9 +81,15 @@ impl Facts {
     }
 }
 
-/// The status that says all this, with the times at which conditions came about kept.
+/// The status that says all this of what was declared as `generation`, with the times at which conditions came about kept.
 #[must_use]
-pub(crate) fn compose(resource: &Resource, facts: &Facts, verdict: &Verdict, now: Timestamp) -> Status {
+pub(crate) fn compose(
+    before: &Status,
+    generation: i64,
+    facts: &Facts,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Status {
     let ready = ready(verdict);
     let mut conditions = vec![(READY, ready)];
     match verdict.reason.progress().filter(|_| ready != "True") {
@@ -91,18 +98,18 @@ pub(crate) fn compose(resource: &Resource, facts: &Facts, verdict: &Verdict, now
         None => {}
     }
     let conditions = conditions.into_iter().map(|(type_, status)| {
-        let before = condition(&resource.status, type_).filter(|before| before.status == status);
+        let before = condition(before, type_).filter(|before| before.status == status);
         Condition {
             type_: type_.to_owned(),
             status: status.to_owned(),
             reason: verdict.reason.as_str().to_owned(),
-            message: cut(&verdict.message),
-            observed_generation: Some(resource.generation),
+            message: cut(&verdict.message, MESSAGE),
+            observed_generation: Some(generation),
             last_transition_time: before.map_or(Time(now), |before| before.last_transition_time.clone()),
         }
     });
     Status {
-        observed_generation: Some(resource.generation),
+        observed_generation: Some(generation),
         pk: facts.pk.clone(),
         slug: facts.slug.clone(),
         origin: facts.origin,
@@ -136,15 +143,19 @@ pub(crate) fn is_ready(resource: &Resource) -> bool {
     ready && resource.status.observed_generation == Some(resource.generation)
 }
 
+/// Whether the operator has nothing to do for the resource as it is now: it is ready, or somebody must act.
+#[must_use]
+pub(crate) fn is_settled(resource: &Resource) -> bool {
+    let status = &resource.status;
+    let said = condition(status, READY).is_some() && condition(status, RECONCILING).is_none();
+    said && status.observed_generation == Some(resource.generation)
+}
+
 /// The reason that the status gives.
 #[must_use]
 pub(crate) fn reason(status: &Status) -> Option<&str> {
     condition(status, READY).map(|ready| ready.reason.as_str())
 }
 
-fn cut(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,115 +1,101 @@
-//! That a new kind is a file and a line: the engine keeps one that it was not made for.
-
-use std::fs;
-use std::time::Duration;
-
-use authentik_simulator::Simulator;
-use controlplane::ControlPlane;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
-use kube::runtime::wait::await_condition;
-use secrecy::SecretString;
+use authentik_simulator::fault::{Action, Fault};
 use serde_json::{Value, json};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
-use super::status::READY;
-use super::{Engine, Policy, run};
-use crate::authentik::{Client, Connection, Error, TokenSource};
-use crate::config::ProtectedSlugs;
-use crate::kinds::deny_stage::{DenyStage, DenyStageSpec};
-use crate::kinds::{Adoption, Entry, Management, Origin, REGISTRY};
-use crate::metrics::Metrics;
-use crate::serve::Readiness;
+use super::fixtures::{Draft, FLOW, Scene};
+use super::resource::Id;
+use super::status::{READY, Verdict, condition};
+use crate::kinds::{Reason, Status};
 
-/// The line that a new kind takes.
-const KINDS: &[Entry] = &[REGISTRY[0], REGISTRY[1], REGISTRY[2], Entry::of::<DenyStage>()];
-
-const TOKEN: &str = "a-token";
-const STAGES: &str = "stages/deny";
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Waits until the resource is as `wanted` says.
-async fn wait(api: &Api<DenyStage>, what: &str, wanted: impl Fn(&DenyStage) -> bool) {
-    let condition = |stage: Option<&DenyStage>| stage.is_some_and(&wanted);
-    let waited = tokio::time::timeout(PATIENCE, await_condition(api.clone(), "no-entry", condition)).await;
-    waited.unwrap_or_else(|_| panic!("not {what} in time")).expect("a watch");
+fn ready(status: &Status) -> (&str, Option<i64>) {
+    let ready = condition(status, READY).expect("each status has it");
+    (ready.reason.as_str(), ready.observed_generation)
 }
 
-fn is_ready(stage: &DenyStage) -> bool {
-    let ready = stage.status.iter().flat_map(|status| &status.conditions).find(|it| it.type_ == READY);
-    let now =
-        stage.status.as_ref().and_then(|status| status.observed_generation) == stage.metadata.generation;
-    now && ready.is_some_and(|ready| ready.status == "True")
+#[tokio::test]
+async fn what_was_declared_meanwhile_is_not_said_to_be_true() {
+    let scene = Scene::running().await;
+    let id = scene.put(Draft::flow("a"));
+    // Somebody applies something newer while the first intention is written down.
+    scene.api.before_the_next_patch(|flow| {
+        flow["spec"]["title"] = json!("newer");
+        flow["metadata"]["generation"] = json!(2);
+    });
+    scene.reconcile(&id).await;
+    let status = scene.status(&id);
+    assert_eq!((ready(&status), status.observed_generation), (("InSync", Some(1)), Some(1)));
+    assert_eq!(scene.writes(), ["POST /api/v3/flows/instances/"]);
+
+    scene.watch(&id);
+    scene.reconcile(&id).await;
+    let status = scene.status(&id);
+    assert_eq!((ready(&status), status.observed_generation), (("InSync", Some(2)), Some(2)));
+    assert_eq!(scene.writes(), ["POST /api/v3/flows/instances/", "PATCH /api/v3/flows/instances/a/"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_kind_is_kept_like_the_others() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for entry in KINDS {
-        let yaml = serde_saphyr::to_string(&(entry.definition)()).expect("a definition is YAML");
-        fs::write(folder.path().join(format!("{}.yaml", entry.name)), yaml).expect("written");
+/// A flow that was made, and is in sync.
+async fn in_sync(scene: &Scene) -> Id {
+    let id = scene.put(Draft::flow("a"));
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("InSync", Some(1)));
+    id
+}
+
+/// A newer flow, with another title.
+fn newer(status: &Status) -> Draft {
+    Draft::flow("a").version(100).meta("generation", 2).spec("title", "newer").status(json!(status))
+}
+
+#[tokio::test]
+async fn a_change_of_the_spec_is_told_as_such_however_late_it_is_sent() {
+    let scene = Scene::running().await;
+    let id = in_sync(&scene).await;
+    scene.authentik.inject(Fault::new(Action::BadGateway).method("PATCH").once()).expect("a fault");
+    scene.put(newer(&scene.status(&id)));
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("Unreachable", Some(2)));
+    scene.engine.retries.forget(&id);
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("InSync", Some(2)));
+
+    let by_hand = json!({"title": "by hand"});
+    let changed: Result<Value, _> = scene.somebody.patch(FLOW.endpoint.collection, "a", &by_hand).await;
+    changed.expect("changed");
+    scene.read_lists().await;
+    scene.reconcile(&id).await;
+    assert_eq!(scene.api.events(3).await, ["Created", "Updated", "DriftCorrected"]);
+}
+
+#[tokio::test]
+async fn what_was_not_stored_is_not_told_as_a_change() {
+    let scene = Scene::running().await;
+    let id = in_sync(&scene).await;
+    let lost = Action::Unstored(vec!["title".to_owned()]);
+    scene.authentik.inject(Fault::new(lost).method("PATCH")).expect("a fault");
+    scene.put(newer(&scene.status(&id)));
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("NotApplied", Some(2)));
+    assert_eq!(scene.api.events(2).await, ["Created", "NotApplied"]);
+}
+
+#[tokio::test]
+async fn at_a_start_without_authentik_only_what_has_something_to_be_written_is_unreachable() {
+    let mut scene = Scene::new().await;
+    scene.authentik.inject(Fault::new(Action::BadGateway)).expect("a fault");
+    scene.probe();
+    scene.engine.connection.usable().await.expect_err("an outage");
+    let said = |name, reason| {
+        let pass = scene.pass(&scene.put(Draft::flow(name)));
+        Draft::flow(name).version(2).status(json!(pass.status(&Verdict::new(reason, "because"))))
+    };
+    for (name, draft, expected) in [
+        ("in-sync", said("in-sync", Reason::InSync), "InSync"),
+        ("stalled", said("stalled", Reason::AlreadyExists), "AlreadyExists"),
+        ("newer", said("newer", Reason::InSync).meta("generation", 2), "Unreachable"),
+        ("waiting", said("waiting", Reason::ReferenceNotFound), "Unreachable"),
+        ("new", Draft::flow("new"), "Unreachable"),
+    ] {
+        let id = scene.put(draft);
+        scene.reconcile(&id).await;
+        assert_eq!(ready(&scene.status(&id)).0, expected, "{name}");
     }
-    let plane = ControlPlane::builder().crds(folder.path()).start().await.expect("a control plane");
-    let simulator = Simulator::builder().token(TOKEN).start().await.expect("a simulator");
-    let authentik =
-        Client::new(Connection::new(simulator.url(), TokenSource::Value(SecretString::from(TOKEN))));
-    let authentik = authentik.expect("good settings");
-    let kubernetes = plane.client().await.expect("a client");
-
-    let soon = Duration::from_millis(200);
-    let policy = Policy { adopt: Adoption::Force, protected: ProtectedSlugs::default() };
-    let (engine, events) =
-        Engine::new(KINDS, kubernetes.clone(), &authentik, policy, soon, Metrics::default());
-    let events = tokio::spawn(events);
-    let shutdown = CancellationToken::new();
-    let readiness = watch::Sender::new(Readiness::default());
-    let url = simulator.url();
-    let (stop, cluster) = (shutdown.clone(), kubernetes.clone());
-    let running = tokio::spawn(async move { run(engine, cluster, &url, readiness, stop).await });
-
-    let namespace = plane.namespace("new-kind").await.expect("a namespace");
-    let api: Api<DenyStage> = Api::namespaced(kubernetes, &namespace);
-    let spec = DenyStageSpec {
-        name: None,
-        deny_message: Some("Not here".to_owned()),
-        management: Management::default(),
-    };
-    api.create(&PostParams::default(), &DenyStage::new("no-entry", spec)).await.expect("made");
-    wait(&api, "ready", is_ready).await;
-    let stage = api.get("no-entry").await.expect("the resource");
-    let status = stage.status.expect("a status");
-    assert_eq!(status.origin, Some(Origin::Created));
-    let pk = status.pk.expect("an identifier");
-    let stored: Value = authentik.get(STAGES, &pk).await.expect("authentik has it");
-    assert_eq!((&stored["name"], &stored["deny_message"]), (&json!("no-entry"), &json!("Not here")));
-
-    authentik
-        .patch::<Value>(STAGES, &pk, &json!({"deny_message": "by hand"}))
-        .await
-        .expect("changed by hand");
-    let repaired = |requests: &[authentik_simulator::journal::Entry]| {
-        let path = format!("/api/v3/{STAGES}/{pk}/");
-        requests.iter().filter(|it| it.method == "PATCH" && it.path == path && it.status == Some(200)).count()
-            == 2
-    };
-    simulator.requests().wait_for(repaired, PATIENCE).await.expect("changed back");
-    let stored: Value = authentik.get(STAGES, &pk).await.expect("authentik has it");
-    assert_eq!(stored["deny_message"], "Not here");
-
-    let renamed = Patch::Merge(json!({"spec": {"name": "keep-out"}}));
-    api.patch("no-entry", &PatchParams::default(), &renamed).await.expect("changed");
-    let has_name = |stage: &DenyStage| {
-        is_ready(stage) && stage.status.as_ref().is_some_and(|it| it.slug.as_deref() == Some("keep-out"))
-    };
-    wait(&api, "renamed", has_name).await;
-
-    api.delete("no-entry", &DeleteParams::default()).await.expect("deleted");
-    let gone = await_condition(api, "no-entry", |stage: Option<&DenyStage>| stage.is_none());
-    tokio::time::timeout(PATIENCE, gone).await.expect("gone in time").expect("a watch");
-    let read = authentik.get::<Value>(STAGES, &pk).await;
-    assert!(matches!(read, Err(Error::NotFound { .. })), "{read:?}");
-
-    shutdown.cancel();
-    running.await.expect("no panic").expect("ended well");
-    events.await.expect("all events are sent");
 }
