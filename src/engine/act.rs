@@ -45,6 +45,7 @@ impl Engine {
                 };
             }
             Plan::Adopt(object) => {
+                self.elders_first(&pass.resource)?;
                 if !self.is_still(pass, object).await? {
                     return Ok(Acted::LookAgain);
                 }
@@ -81,6 +82,9 @@ impl Engine {
             let verdict = self.refusal(pass.resource.entry, why);
             pass.tried = Some(attempt);
             return Ok(Acted::Done(verdict));
+        }
+        if attempt.pk.is_none() {
+            self.elders_first(&pass.resource)?;
         }
         if !urgent && self.retries.pending(&pass.resource.id, &attempt, self.connection.epoch()) {
             return Err(Halt::Pending);
@@ -209,7 +213,6 @@ impl Engine {
         }
         let id = Uuid::new_v4().to_string();
         pass.facts.creating = Some(Creating { key: key.record(), fields, body_hash, id });
-        (pass.facts.pk, pass.facts.slug, pass.facts.origin) = (None, None, None);
         let verdict = Verdict::new(Reason::Progressing, "is about to be made in authentik");
         let status = pass.status(&verdict);
         Ok(self.write_status(pass, &status).await?)

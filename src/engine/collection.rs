@@ -122,9 +122,11 @@ impl Collection {
         if let Some(object) = listed?.into_iter().next() {
             return Ok(Some(object));
         }
-        let last = self.mirror.get(pk);
-        match last.as_ref().and_then(|object| object.text(field)) {
-            Some(address) => found(self.client.get(self.endpoint.collection, address).await),
+        // The copy of the list may lack it by now; its owner's status knows how it was called.
+        let listed = self.mirror.get(pk).and_then(|object| object.text(field).map(str::to_owned));
+        let last = listed.or_else(|| self.index.owner(pk)?.status.slug.clone());
+        match last {
+            Some(address) => found(self.client.get(self.endpoint.collection, &address).await),
             None => Ok(None),
         }
     }

@@ -115,7 +115,7 @@ impl Connection {
                     VERSION
                 }
                 Some(Err((failure, retry_after))) => {
-                    self.down(failure);
+                    self.down(url, failure);
                     retry_after.or_else(|| delays.next()).unwrap_or(VERSION)
                 }
             };
@@ -169,13 +169,13 @@ impl Connection {
         }
     }
 
-    fn down(&self, failure: String) {
+    fn down(&self, url: &str, failure: String) {
         self.metrics.authentik_up(false);
         let known = self.state.borrow().clone();
         let state = State { failure: Some(failure.clone()), probing: false, ..known };
         let before = self.state.send_replace(state);
         if before.failure.as_ref() != Some(&failure) {
-            warn!(reason = failure, "authentik cannot be used: it is tried again and again");
+            warn!(%url, reason = failure, "authentik cannot be used: it is tried again and again");
         }
         if before.failure.is_none() {
             self.index.wake(&Interest::Connection);

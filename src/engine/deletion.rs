@@ -79,7 +79,10 @@ impl Engine {
         let failed = |error| self.read_failed(resource, &collection.endpoint, &error);
         if let (Some(pk), Some(_)) = (&pass.facts.pk, pass.facts.origin) {
             self.usable(resource).await?;
-            return collection.read(pk, Some(&resource.id)).await.map_err(failed);
+            let object = collection.read(pk, Some(&resource.id)).await.map_err(failed)?;
+            if object.is_some() {
+                return Ok(object);
+            }
         }
         // A creation may have been cut short.
         let Some(creating) = &pass.facts.creating else { return Ok(None) };
@@ -170,7 +173,11 @@ impl Engine {
                 UsedByAction::Cascade => ", which would be deleted along",
                 _ => "",
             };
-            let name = format!("the {} “{}”{effect}", user.model_name, user.name);
+            let name = format!("{} “{}”{effect}", user.model_name, user.name);
+            let name = match self.index.owner(&user.pk) {
+                Some(owner) => format!("the {} ({name})", owner.id),
+                None => format!("the {name}"),
+            };
             users.known.insert(user.pk, name);
         }
         for referrer in entry.referrers {

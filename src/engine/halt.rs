@@ -55,6 +55,13 @@ impl Engine {
         if self.index.unlisted().is_empty() { Ok(()) } else { Err(Halt::Starting) }
     }
 
+    /// Goes on when no older resource may still turn out to declare the same.
+    pub(super) fn elders_first(&self, resource: &Resource) -> Result<(), Halt> {
+        self.index.watch(&resource.id, Interest::Decided(resource.id.kind));
+        self.index.decided(&resource.id);
+        if self.index.has_undecided_elder(resource) { Err(Halt::Starting) } else { Ok(()) }
+    }
+
     /// Goes on when the copy of the list can be read.
     pub(super) fn readable(&self, resource: &Resource, collection: &Collection) -> Result<(), Halt> {
         self.index.watch(&resource.id, Interest::Collection(collection.endpoint.collection));

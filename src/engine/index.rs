@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::channel::mpsc::UnboundedSender;
+use k8s_openapi::jiff::Timestamp;
 
 use super::resource::{Id, Resource};
 use crate::authentik::{Key, Object};
@@ -27,6 +28,8 @@ pub(crate) enum Interest {
     Object(String),
     /// What has this natural key in this collection, or who declares it.
     Key(&'static str, Key),
+    /// Of all resources of a kind it is known what they declare to be called.
+    Decided(&'static str),
 }
 
 impl Interest {
@@ -52,6 +55,8 @@ struct State {
     claimants: HashMap<(&'static str, Key), BTreeSet<Id>>,
     interests: HashMap<Interest, HashSet<Id>>,
     interests_of: HashMap<Id, HashSet<Interest>>,
+    /// Resources by kind, the oldest first, of which it is not known yet what they declare to be called.
+    undecided: HashMap<&'static str, BTreeSet<Seniority>>,
     /// Kinds whose first list is not complete.
     unlisted: BTreeSet<&'static str>,
     queues: HashMap<&'static str, UnboundedSender<Id>>,
@@ -154,6 +159,20 @@ impl Index {
         self.state().claim(collection, id, key);
     }
 
+    /// It is known by now what the resource declares to be called, as far as it can be.
+    pub(crate) fn decided(&self, id: &Id) {
+        let mut state = self.state();
+        let Some(seniority) = state.resources.get(id).map(|resource| seniority(resource)) else { return };
+        state.decide(id.kind, &seniority);
+    }
+
+    /// Whether of an older resource of the same kind it is not known yet what it declares to be called.
+    pub(crate) fn has_undecided_elder(&self, resource: &Resource) -> bool {
+        let state = self.state();
+        let eldest = state.undecided.get(resource.id.kind).and_then(BTreeSet::first);
+        eldest.is_some_and(|eldest| *eldest < seniority(resource))
+    }
+
     /// Takes the claim back, as of a resource that observes only.
     pub(crate) fn disclaim(&self, id: &Id) {
         self.state().drop_claims(id);
@@ -249,7 +268,22 @@ impl Index {
     }
 }
 
+/// What orders resources by age.
+type Seniority = (Option<Timestamp>, Id);
+
+fn seniority(resource: &Resource) -> Seniority {
+    let (created, id) = resource.seniority();
+    (created, id.clone())
+}
+
 impl State {
+    fn decide(&mut self, kind: &'static str, seniority: &Seniority) {
+        let Some(undecided) = self.undecided.get_mut(kind) else { return };
+        if undecided.remove(seniority) && undecided.is_empty() {
+            self.wake(&Interest::Decided(kind), None);
+        }
+    }
+
     fn put(&mut self, resource: Resource) -> Arc<Resource> {
         let resource = Arc::new(resource);
         let known = self.resources.get(&resource.id).cloned();
@@ -271,6 +305,9 @@ impl State {
         {
             self.claim(resource.entry.endpoint.collection, &id, Key::named(field, name));
         }
+        if known.as_ref().is_none_or(|known| known.uid != resource.uid) {
+            self.undecided.entry(id.kind).or_default().insert(seniority(&resource));
+        }
         self.resources.insert(id.clone(), Arc::clone(&resource));
         let identity =
             |resource: &Resource| (resource.status.pk.clone(), resource.deleting, resource.generation);
@@ -287,6 +324,7 @@ impl State {
     fn remove(&mut self, id: &Id) {
         let Some(known) = self.resources.remove(id) else { return };
         self.own(Some(&known), None);
+        self.decide(id.kind, &seniority(&known));
         self.drop_claims(id);
         self.forget_interests(id);
         self.wake(&Interest::of(id), None);

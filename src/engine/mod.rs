@@ -15,6 +15,7 @@ mod deletion;
 #[cfg(test)]
 mod fixtures;
 mod halt;
+mod hesitation;
 mod index;
 #[cfg(test)]
 mod new_kind;
@@ -43,6 +44,7 @@ use self::connection::Connection;
 use self::contest::Contests;
 pub use self::controller::run;
 use self::halt::{Halt, Refusal};
+use self::hesitation::Hesitations;
 use self::index::Index;
 use self::plan::{Plan, Situation, plan};
 pub use self::policy::Policy;
@@ -72,6 +74,7 @@ pub struct Engine {
     refresh_at_most: Duration,
     retries: Retries,
     contests: Contests,
+    hesitations: Hesitations,
     metrics: Metrics,
 }
 
@@ -139,6 +142,7 @@ impl Engine {
             retries: Retries::default(),
             // A change is noticed by the next reading of a list.
             contests: Contests::new(refresh_at_most.min(ROUND)),
+            hesitations: Hesitations::default(),
             metrics,
         };
         (engine, events)
@@ -175,6 +179,7 @@ impl Engine {
         };
         let (result, retry) = self.conclude(&mut pass, ended).await;
         self.metrics.reconciled(id.kind, result, started.elapsed());
+        self.index.decided(id);
         let tried = pass.tried.map(|attempt| (attempt, self.connection.epoch()));
         self.retries.after(id, retry, tried)
     }
@@ -200,7 +205,8 @@ impl Engine {
             }
         };
         match self.report(pass, &verdict).await {
-            Ok(()) => (verdict.reason.as_str(), verdict.retry),
+            Ok(None) => (verdict.reason.as_str(), verdict.retry),
+            Ok(Some(moment)) => (verdict.reason.as_str(), Retry::After(moment)),
             Err(error) => {
                 warn!(resource = %pass.resource.id, %error, "a status could not be written: it is tried again");
                 ("KubernetesError", Retry::Backoff)
@@ -249,12 +255,20 @@ impl Engine {
         Err(Halt::Outage(why, Retry::Backoff))
     }
 
-    /// Writes the status, unless it says so already, and an event where somebody has to act.
-    async fn report(&self, pass: &mut Pass, verdict: &Verdict) -> Result<(), cluster::WriteError> {
+    /// Writes the status, unless it says so already, and an event where somebody has to act. Returns after what time to come
+    /// back, where it may be otherwise in a moment.
+    async fn report(
+        &self,
+        pass: &mut Pass,
+        verdict: &Verdict,
+    ) -> Result<Option<Duration>, cluster::WriteError> {
         let before = &pass.resource.status;
         let status = pass.status(verdict);
         if status == *before {
-            return Ok(());
+            return Ok(None);
+        }
+        if let Some(moment) = self.hesitations.before(&pass.resource, verdict) {
+            return Ok(Some(moment));
         }
         let said = |status: &Status| {
             status::condition(status, status::READY)
@@ -265,7 +279,8 @@ impl Engine {
         if news && !ready && verdict.reason.progress() == Some(Progress::Stalled) {
             self.cluster.warn(&pass.resource, verdict.reason.as_str(), &verdict.message);
         }
-        self.write_status(pass, &status).await
+        self.write_status(pass, &status).await?;
+        Ok(None)
     }
 
     async fn write_status(&self, pass: &mut Pass, status: &Status) -> Result<(), cluster::WriteError> {

@@ -38,8 +38,13 @@ impl Engine {
 
     /// After a creation that was cut short: finds out whether the object was made.
     pub(super) async fn recover(&self, pass: &mut Pass) -> Result<(), Halt> {
-        let (None, Some(creating)) = (&pass.facts.pk, &pass.facts.creating) else { return Ok(()) };
+        let Some(creating) = &pass.facts.creating else { return Ok(()) };
         let entry = pass.resource.entry;
+        // What was missing and was to be made again is there after all.
+        if pass.facts.pk.as_ref().is_some_and(|pk| self.collection_of(entry).mirror().get(pk).is_some()) {
+            pass.facts.creating = None;
+            return Ok(());
+        }
         let Some(key) = Key::recorded(entry.endpoint.key, &creating.key) else {
             pass.facts.creating = None;
             return Ok(());

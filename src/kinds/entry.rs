@@ -96,9 +96,10 @@ impl Entry {
             refused: K::refused,
             definition: K::definition,
             resource: || ApiResource::erase::<K>(&()),
-            decode: |object| match object.clone().try_parse::<K>() {
-                Ok(resource) => Ok(Box::new(resource)),
-                Err(error) => Err(error.to_string()),
+            decode: |object| {
+                let read = serde_json::to_value(object).and_then(serde_json::from_value::<K>);
+                read.map(|resource| Box::new(resource) as Box<dyn Declared>)
+                    .map_err(|error| error.to_string())
             },
         }
     }
