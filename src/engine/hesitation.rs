@@ -10,7 +10,7 @@ use crate::kinds::Reason;
 
 /// So long a resource that says what it waits for waits for something else before it says so. Where many resources are
 /// applied at once, one reference after the other comes true, and each would be a write.
-const MOMENT: Duration = Duration::from_secs(1);
+const MOMENT: Duration = Duration::from_secs(3);
 
 /// Since when resources wait for something else than they say.
 #[derive(Default)]

@@ -177,9 +177,16 @@ impl Engine {
             false => self.keep(&mut pass).await.map(Some),
             true => self.part(&mut pass).await,
         };
+        let unknown = match &ended {
+            Err(Halt::Starting) => true,
+            Err(Halt::Outage(..)) => self.connection.failure().is_some(),
+            _ => false,
+        };
+        if !unknown {
+            self.index.decided(id);
+        }
         let (result, retry) = self.conclude(&mut pass, ended).await;
         self.metrics.reconciled(id.kind, result, started.elapsed());
-        self.index.decided(id);
         let tried = pass.tried.map(|attempt| (attempt, self.connection.epoch()));
         self.retries.after(id, retry, tried)
     }
