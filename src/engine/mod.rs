@@ -197,7 +197,7 @@ impl Engine {
             Ok(Some(verdict)) | Err(Halt::Verdict(verdict)) => verdict,
             Ok(None) => return ("Released", Retry::WhenWoken),
             Err(Halt::Starting) => return ("Starting", Retry::WhenWoken),
-            Err(Halt::Pending) => return ("Pending", Retry::Backoff),
+            Err(Halt::Pending) => return ("Pending", Retry::Pending),
             Err(Halt::Refused(refusal)) => self.refusal(pass.resource.entry, &refusal),
             // What has nothing to be written, as far as anybody knows, stays as it is while authentik is away.
             Err(Halt::Outage(_, retry)) if pass.tried.is_none() && self.stays(&pass.resource) => {

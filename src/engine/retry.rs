@@ -25,6 +25,8 @@ pub(crate) enum Retry {
     Backoff,
     /// After some ten minutes.
     Slowly,
+    /// When what failed may be sent again.
+    Pending,
     /// After this time, which is no failure.
     After(Duration),
 }
@@ -44,9 +46,19 @@ pub(crate) struct Retries(Mutex<HashMap<Id, Failure>>);
 
 struct Failure {
     delays: ExponentialBackoff,
+    /// When to look again, and why then.
     until: Instant,
-    /// What was tried, and which connection it was tried over.
-    tried: Option<(Attempt, u64)>,
+    retry: Retry,
+    tried: Option<Tried>,
+}
+
+/// What was sent.
+struct Tried {
+    attempt: Attempt,
+    /// Which connection it was sent over.
+    connection: u64,
+    /// It is not sent again before.
+    until: Instant,
 }
 
 impl Retries {
@@ -56,7 +68,7 @@ impl Retries {
         let planned = match retry {
             Retry::WhenWoken => Some(None),
             Retry::After(time) => Some(Some(time)),
-            Retry::Backoff | Retry::Slowly => None,
+            Retry::Backoff | Retry::Slowly | Retry::Pending => None,
         };
         if let Some(planned) = planned {
             failures.remove(id);
@@ -66,29 +78,34 @@ impl Retries {
         let failure = failures.entry(id.clone()).or_insert_with(|| Failure {
             delays: exponential(),
             until: now,
+            retry,
             tried: None,
         });
+        if retry == Retry::Pending {
+            let until = failure.tried.as_ref().map_or(now, |tried| tried.until);
+            return Some(until.saturating_duration_since(now));
+        }
         // Woken before its time is no further failure.
-        if tried.is_none() && failure.until > now {
+        if tried.is_none() && failure.retry == retry && failure.until > now {
             return Some(failure.until - now);
         }
         let delay = match retry {
-            Retry::Backoff => failure.delays.next().unwrap_or(LONGEST),
             // Between ten and eleven minutes, so that not all come at once.
-            _ => SLOW + Duration::from_millis(u64::from(fastrand::u16(..60_000))),
+            Retry::Slowly => SLOW + Duration::from_millis(u64::from(fastrand::u16(..60_000))),
+            _ => failure.delays.next().unwrap_or(LONGEST),
         };
-        failure.until = now + delay;
-        failure.tried = tried;
+        (failure.until, failure.retry) = (now + delay, retry);
+        if let Some((attempt, connection)) = tried {
+            failure.tried = Some(Tried { attempt, connection, until: failure.until });
+        }
         Some(delay)
     }
 
     /// Whether it is not yet time to send this again, which failed over this connection.
     pub(crate) fn pending(&self, id: &Id, attempt: &Attempt, connection: u64) -> bool {
         let failures = self.failures();
-        let Some(failure) = failures.get(id) else { return false };
-        let same =
-            failure.tried.as_ref().is_some_and(|(tried, over)| tried == attempt && *over == connection);
-        same && failure.until > Instant::now()
+        let Some(tried) = failures.get(id).and_then(|failure| failure.tried.as_ref()) else { return false };
+        tried.attempt == *attempt && tried.connection == connection && tried.until > Instant::now()
     }
 
     /// Forgets a resource.
@@ -149,8 +166,16 @@ mod tests {
         assert!(!retries.pending(&id(), &create(), 4), "another connection");
         let change = Attempt { pk: Some("u-1".to_owned()), body: Body::new() };
         assert!(!retries.pending(&id(), &change, 3), "another request");
-        let left = retries.after(&id(), Retry::Slowly, None).expect("the same delay goes on");
-        assert!(left <= delay);
+        for goes_on in [Retry::Slowly, Retry::Pending] {
+            let left = retries.after(&id(), goes_on, None).expect("the same delay goes on");
+            assert!(left <= delay && left > Duration::from_secs(590), "{left:?}");
+        }
+        // A reading that fails meanwhile has a delay of its own, and does not shorten the other.
+        let reading = retries.after(&id(), Retry::Backoff, None).expect("a delay");
+        assert!(reading <= Duration::from_secs(2), "{reading:?}");
+        let sooner = retries.after(&id(), Retry::Backoff, None).expect("the same delay goes on");
+        assert!(sooner <= reading);
+        assert!(retries.pending(&id(), &create(), 3));
         retries.forget(&id());
         assert!(!retries.pending(&id(), &create(), 3));
     }
