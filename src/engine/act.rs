@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use uuid::Uuid;
-
 use super::cluster::Happening;
 use super::collection::Collection;
-use super::compare::{self, Difference, hash};
+use super::compare::{self, Difference};
 use super::contest::Contested;
 use super::halt::{Halt, Refusal};
 use super::plan::{Plan, Situation, not_stored, step_aside};
@@ -15,7 +13,7 @@ use super::retry::{Attempt, Retry};
 use super::status::{Verdict, is_ready, reason};
 use super::{Engine, Pass};
 use crate::authentik::{Error, Key, Object, Outcome};
-use crate::kinds::{Body, Creating, Entry, FLOWS, Origin, Reason, Reference, STAGES};
+use crate::kinds::{Body, Entry, FLOWS, Origin, Reason, Reference, STAGES};
 
 /// A list that was read less than this ago is taken for what authentik has, for an object that is taken over or made.
 const YOUNG: Duration = Duration::from_secs(15);
@@ -115,7 +113,7 @@ impl Engine {
 
     /// Whether authentik has no object with this key, although the copy of its list may be old. An intention rests on that:
     /// what has the key afterwards is its own.
-    async fn is_free(&self, pass: &Pass, key: &Key) -> Result<bool, Halt> {
+    pub(super) async fn is_free(&self, pass: &Pass, key: &Key) -> Result<bool, Halt> {
         let (resource, endpoint) = (&pass.resource, &pass.resource.entry.endpoint);
         let collection = self.collection_of(resource.entry);
         // When a creation was cut short, its object was looked for before this plan was made.
@@ -145,77 +143,6 @@ impl Engine {
         self.hold(pass).await?;
         pass.facts.slug = called(pass.resource.entry, object);
         Ok(Acted::Done(Verdict::new(Reason::InSync, "authentik has what is declared")))
-    }
-
-    /// Makes the object, with the intention written down before.
-    async fn create(&self, pass: &mut Pass, body: &Body, again: bool) -> Result<Acted, Halt> {
-        let entry = pass.resource.entry;
-        let collection = self.collection_of(entry);
-        let Some(key) = Key::of(entry.endpoint.key, body) else {
-            let message = "what is declared lacks a part of its natural key";
-            return Err(Verdict::new(Reason::Invalid, message).into());
-        };
-        if !self.is_free(pass, &key).await? {
-            return Ok(Acted::LookAgain);
-        }
-        self.hold(pass).await?;
-        self.intend(pass, body, &key).await?;
-        let object = match collection.create(body, &pass.resource.id).await {
-            Ok(object) => object,
-            Err(error) if error.outcome() == Outcome::Unknown => {
-                self.connection.suspect(&error);
-                self.usable(&pass.resource).await?;
-                let found = collection.find(&key).await;
-                let found =
-                    found.map_err(|error| self.read_failed(&pass.resource, &entry.endpoint, &error))?;
-                match found {
-                    Some(object) if is_made_of(entry, &object, body) && !self.index.is_owned(&object.pk) => {
-                        object
-                    }
-                    Some(_) => {
-                        pass.facts.creating = None;
-                        return Ok(Acted::LookAgain);
-                    }
-                    None => return Err(Halt::Refused(Refusal::Unexplained(error))),
-                }
-            }
-            Err(error) => {
-                // It was not made, so what will be found by its key is not its own.
-                pass.facts.creating = None;
-                return Err(self.failed(&pass.resource, &entry.endpoint, "add", error));
-            }
-        };
-        pass.own(&object, Origin::Created);
-        let (happening, note) = match again {
-            false => (Happening::Created, format!("made in authentik, with the {key}")),
-            true => (
-                Happening::Recreated,
-                format!(
-                    "somebody deleted it in authentik: it is made again, with the {key}; policies that were bound to it \
-                     are gone"
-                ),
-            ),
-        };
-        self.cluster.tell(&pass.resource, happening, &note);
-        Ok(stored(pass, body, &object))
-    }
-
-    /// Writes down what is about to be made, so that it is known as the resource's own after a crash.
-    async fn intend(&self, pass: &mut Pass, body: &Body, key: &Key) -> Result<(), Halt> {
-        let entry = pass.resource.entry;
-        let fields: Vec<String> = body.keys().cloned().collect();
-        let body_hash = hash(entry, body, &fields);
-        let known = pass.resource.status.creating.as_ref();
-        let same = |creating: &&Creating| creating.body_hash == body_hash && creating.key == key.record();
-        if let Some(creating) = known.filter(same) {
-            pass.facts.creating = Some(creating.clone());
-            return Ok(());
-        }
-        let id = Uuid::new_v4().to_string();
-        pass.facts.creating = Some(Creating { key: key.record(), fields, body_hash, id });
-        let verdict = Verdict::new(Reason::Progressing, "is about to be made in authentik");
-        let status = pass.status(&verdict);
-        Ok(self.write_status(pass, &status).await?)
     }
 
     /// Changes the object, if it still is as it was when the plan was made.
@@ -399,13 +326,8 @@ fn is_young(collection: &Collection) -> bool {
     collection.mirror().age().is_some_and(|age| age <= YOUNG)
 }
 
-/// Whether the object is what authentik makes of this body.
-fn is_made_of(entry: &Entry, object: &Object, body: &Body) -> bool {
-    not_stored(entry, body, object).is_none()
-}
-
 /// After authentik answered to a change: whether the answer shows what was sent.
-fn stored(pass: &mut Pass, sent: &Body, object: &Object) -> Acted {
+pub(super) fn stored(pass: &mut Pass, sent: &Body, object: &Object) -> Acted {
     match not_stored(pass.resource.entry, sent, object) {
         None => Acted::LookAgain,
         Some(message) => {

@@ -11,6 +11,8 @@ mod compare;
 mod connection;
 mod contest;
 mod controller;
+mod creation;
+mod cycle;
 mod deletion;
 #[cfg(test)]
 mod fixtures;

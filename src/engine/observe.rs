@@ -1,13 +1,12 @@
 //! What authentik has for a resource, and to whom it belongs.
 
-use super::cluster::Happening;
 use super::halt::Halt;
 use super::index::Interest;
 use super::plan::{Holder, Known, Owner, Situation};
 use super::resource::Resource;
-use super::{Engine, Pass, compare};
+use super::{Engine, Pass};
 use crate::authentik::{Key, Object};
-use crate::kinds::{Adoption, Body, Declared, FLOWS, Origin};
+use crate::kinds::{Adoption, Body, Declared, FLOWS};
 
 /// So many resources may stand in one circle in which each waits for the next one's place.
 const CIRCLE: usize = 1000;
@@ -34,36 +33,6 @@ impl Engine {
         looked.map_err(|error| self.read_failed(resource, &collection.endpoint, &error))?;
         pass.facts.last_handled_reconcile_at = asked;
         Ok(true)
-    }
-
-    /// After a creation that was cut short: finds out whether the object was made.
-    pub(super) async fn recover(&self, pass: &mut Pass) -> Result<(), Halt> {
-        let Some(creating) = &pass.facts.creating else { return Ok(()) };
-        let entry = pass.resource.entry;
-        // What was missing and was to be made again is there after all.
-        if pass.facts.pk.as_ref().is_some_and(|pk| self.collection_of(entry).mirror().get(pk).is_some()) {
-            pass.facts.creating = None;
-            return Ok(());
-        }
-        let Some(key) = Key::recorded(entry.endpoint.key, &creating.key) else {
-            pass.facts.creating = None;
-            return Ok(());
-        };
-        self.usable(&pass.resource).await?;
-        let found = self.collection_of(entry).find(&key).await;
-        let found = found.map_err(|error| self.read_failed(&pass.resource, &entry.endpoint, &error))?;
-        let Some(object) = found else { return Ok(()) };
-        let same = compare::hash(entry, &object.fields, &creating.fields) == creating.body_hash;
-        pass.facts.creating = None;
-        if same && !self.index.is_owned(&object.pk) {
-            pass.own(&object, Origin::Created);
-            self.cluster.tell(
-                &pass.resource,
-                Happening::Created,
-                &format!("made in authentik, with the {key}"),
-            );
-        }
-        Ok(())
     }
 
     /// All that the plan rests on.
