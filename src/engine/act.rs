@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::cluster::Happening;
-use super::collection::Collection;
 use super::compare::{self, Difference};
 use super::contest::Contested;
 use super::halt::{Halt, Refusal};
@@ -118,8 +117,11 @@ impl Engine {
         let collection = self.collection_of(resource.entry);
         // When a creation was cut short, its object was looked for before this plan was made.
         let recovered = pass.facts.creating.as_ref().is_some_and(|creating| creating.key == key.record());
-        if recovered || is_young(collection) {
+        if recovered {
             return Ok(true);
+        }
+        if collection.freshen(YOUNG).await {
+            return Ok(collection.mirror().by_key(key).is_none());
         }
         let found = collection.find(key).await;
         Ok(found.map_err(|error| self.read_failed(resource, endpoint, &error))?.is_none())
@@ -129,10 +131,13 @@ impl Engine {
     async fn is_still(&self, pass: &Pass, object: &Object) -> Result<bool, Halt> {
         let (resource, endpoint) = (&pass.resource, &pass.resource.entry.endpoint);
         let collection = self.collection_of(resource.entry);
-        if is_young(collection) {
+        if collection.is_young(YOUNG) {
             return Ok(true);
         }
         self.usable(resource).await?;
+        if collection.freshen(YOUNG).await {
+            return Ok(collection.mirror().get(&object.pk).as_ref() == Some(object));
+        }
         let read = collection.read(&object.pk, Some(&resource.id)).await;
         let read = read.map_err(|error| self.read_failed(resource, endpoint, &error))?;
         Ok(read.as_ref() == Some(object))
@@ -319,11 +324,6 @@ pub(super) fn called(entry: &Entry, object: &Object) -> Option<String> {
         [only] => object.text(only).map(str::to_owned),
         _ => None,
     }
-}
-
-/// Whether the copy of a list is taken for what authentik has.
-fn is_young(collection: &Collection) -> bool {
-    collection.mirror().age().is_some_and(|age| age <= YOUNG)
 }
 
 /// After authentik answered to a change: whether the answer shows what was sent.

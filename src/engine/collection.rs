@@ -3,11 +3,15 @@
 //! Whatever authentik answers goes into the copy, and wakes whom it concerns.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::index::{Index, Interest};
 use super::resource::Id;
 use crate::authentik::{Client, Error, Key, Mirror, Object};
 use crate::kinds::{Address, Body, Change, Endpoint, Entry, Field, STAGES};
+
+/// A list that takes no longer is read as readily as a single object.
+const CHEAP: Duration = Duration::from_millis(500);
 
 /// A collection, read and written.
 pub(crate) struct Collection {
@@ -20,6 +24,8 @@ pub(crate) struct Collection {
     stages: Option<Arc<Collection>>,
     /// Why the list could not be read the last time.
     failure: Mutex<Option<Error>>,
+    /// Held while the list is read because it is old.
+    freshening: tokio::sync::Mutex<()>,
 }
 
 impl Collection {
@@ -44,7 +50,15 @@ impl Collection {
         let names = fields.iter().map(|field| field.name);
         let ordering = endpoint.ordering();
         let mirror = Mirror::new(client.clone(), endpoint.collection, ordering, endpoint.key, names);
-        Self { endpoint, client, index, mirror, stages, failure: Mutex::default() }
+        Self {
+            endpoint,
+            client,
+            index,
+            mirror,
+            stages,
+            failure: Mutex::default(),
+            freshening: Default::default(),
+        }
     }
 
     /// The copy of the list.
@@ -84,6 +98,21 @@ impl Collection {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the copy of the list is not older than that.
+    pub(crate) fn is_young(&self, age: Duration) -> bool {
+        self.mirror.age().is_some_and(|now| now <= age)
+    }
+
+    /// Reads the list when it is older than that and cheap to read: one reading serves all who are about to make something.
+    /// Whether it is young then.
+    pub(crate) async fn freshen(&self, age: Duration) -> bool {
+        let _one_at_a_time = self.freshening.lock().await;
+        if self.is_young(age) {
+            return true;
+        }
+        self.mirror.took().is_some_and(|took| took <= CHEAP) && self.refresh().await.is_ok()
     }
 
     /// Why the list could not be read the last time.
