@@ -12,7 +12,8 @@ use rustix::process::{Pid, Signal, kill_process};
 const PATIENCE: Duration = Duration::from_secs(30);
 const SERVING: &str = "serving probes and metrics";
 
-/// `authentik-operator run` with nothing in its environment but what it needs, a free port, and `variables`.
+/// `authentik-operator run` with nothing in its environment but what it needs, a free port, and `variables`. Neither
+/// authentik nor the cluster can be reached, which ends nothing.
 fn command(variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_authentik-operator"));
     command.arg("run").env_clear();
@@ -20,6 +21,7 @@ fn command(variables: &[(&str, &str)]) -> Command {
         ("AUTHENTIK_URL", "http://127.0.0.1:1"),
         ("AUTHENTIK_TOKEN", "s3cret"),
         ("AUTHENTIK_OPERATOR_LISTEN", "127.0.0.1:0"),
+        ("KUBECONFIG", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/unreachable.kubeconfig")),
     ]);
     command.envs(variables.iter().copied());
     command

@@ -38,6 +38,7 @@ impl Engine {
     /// Reads the list once. Returns when to read it next; none when it could not be read.
     async fn read_list(&self, collection: &Collection) -> Option<Duration> {
         let name = collection.endpoint.collection;
+        let before = collection.failure().map(|error| error.to_string());
         match collection.refresh().await {
             Ok(vanished) => {
                 if vanished > 0 {
@@ -54,7 +55,10 @@ impl Engine {
             }
             Err(error) => {
                 self.connection.suspect(&error);
-                warn!(collection = name, %error, "a list of authentik's could not be read: what was known of it stays");
+                // The same failure again and again is one line.
+                if before != Some(error.to_string()) {
+                    warn!(collection = name, %error, "a list of authentik's could not be read: what was known of it stays");
+                }
                 None
             }
         }
