@@ -123,6 +123,8 @@ mod tests {
         let actual = json!({"name": "MFA ", "configuration_stages": ["b", "a"], "email_otp_throttling_factor": 1.0,
             "last_auth_threshold": "hours=1", "device_classes": ["totp", "static"], "not_configured_action": "deny"});
         assert_eq!(differing(declared, actual), "");
+        let twice = json!({"webauthn_allowed_device_types": ["a", "b", "a"]});
+        assert_eq!(differing(twice, json!({"webauthn_allowed_device_types": ["b", "a"]})), "");
     }
 
     #[test]

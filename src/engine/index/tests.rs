@@ -111,6 +111,15 @@ fn a_resource_of_the_same_name_takes_nothing_over_from_the_one_before() {
     assert_eq!(index.claim_of(&id("a")), Some(slug("new")));
     assert!(index.rivals(FLOWS, &slug("old"), &id("z")).is_empty());
     assert_eq!(setting.woken(), ["by-name", "by-new-key", "by-object", "by-old-key"]);
+
+    // Nor does its version count, or what its binding was found to be called.
+    let index = &setting.index;
+    index.put(Draft::flow("a").meta("uid", "a third").version(2).read());
+    assert_eq!(index.get(&id("a")).expect("known").uid, "a third");
+    index.put(Draft::binding("x").read());
+    index.claim(BINDINGS, &of_binding("x"), Key::named("order", "1"));
+    index.put(Draft::binding("x").meta("uid", "another").read());
+    assert_eq!(index.claim_of(&of_binding("x")), None);
 }
 
 #[test]
@@ -214,6 +223,10 @@ fn a_claim_is_one_until_it_is_taken_back() {
     index.claim(BINDINGS, &of_binding("x"), place("2"));
     assert!(index.rivals(BINDINGS, &place("1"), &of_binding("y")).is_empty());
     assert_eq!(index.claim_of(&of_binding("x")), Some(place("2")));
+    // Who was about to claim it, and observes by now, is no rival.
+    index.put(Draft::binding("paused").paused().read());
+    index.claim(BINDINGS, &of_binding("paused"), place("2"));
+    assert_eq!(names(&index.rivals(BINDINGS, &place("2"), &of_binding("y"))), ["x"]);
     index.disclaim(&of_binding("x"));
     assert_eq!(index.claim_of(&of_binding("x")), None);
     assert!(index.rivals(BINDINGS, &place("2"), &of_binding("y")).is_empty());
