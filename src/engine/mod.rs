@@ -243,6 +243,10 @@ impl Engine {
         self.readable(&resource, collection)?;
         let asked = self.asked_to_look(pass, declared).await?;
         let new = resource.status.observed_generation != Some(resource.generation);
+        if new {
+            // What others insisted on may be what is declared by now.
+            self.contests.forget(&resource.id);
+        }
         for _ in 0..ROUNDS {
             pass.identifiers = self.resolve(&resource, declared, new || asked).await?;
             let body = declared.body(&pass.identifiers).map_err(|unresolved| {

@@ -99,3 +99,21 @@ async fn at_a_start_without_authentik_only_what_has_something_to_be_written_is_u
         assert_eq!(ready(&scene.status(&id)).0, expected, "{name}");
     }
 }
+
+#[tokio::test]
+async fn who_declares_what_others_insist_on_is_at_peace_with_them() {
+    let scene = Scene::running().await;
+    let id = in_sync(&scene).await;
+    for _ in 0..5 {
+        scene.engine.contests.corrected(&id, &["title".to_owned()]);
+    }
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("Contested", Some(1)));
+    let theirs: Result<Value, _> =
+        scene.somebody.patch(FLOW.endpoint.collection, "a", &json!({"title": "newer"})).await;
+    theirs.expect("changed");
+    scene.read_lists().await;
+    scene.put(newer(&scene.status(&id)));
+    scene.reconcile(&id).await;
+    assert_eq!(ready(&scene.status(&id)), ("InSync", Some(2)));
+}
