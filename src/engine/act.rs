@@ -80,7 +80,7 @@ impl Engine {
             pass.tried = Some(attempt);
             return Ok(Acted::Done(verdict));
         }
-        if attempt.pk.is_none() {
+        if matches!(plan, Plan::Create { .. } | Plan::Update { adopt: true, .. }) {
             self.elders_first(&pass.resource)?;
         }
         if !urgent && self.retries.pending(&pass.resource.id, &attempt, self.connection.epoch()) {

@@ -45,3 +45,22 @@ async fn after_an_unclear_answer_only_what_no_resource_owns_can_be_its_own() {
         assert_eq!(pk, (!owned).then_some(made.pk));
     }
 }
+
+#[tokio::test]
+async fn nothing_is_taken_over_and_changed_while_an_older_resource_may_declare_it() {
+    let mut scene = Scene::running().await;
+    let mut other = declared();
+    other["title"] = "other".into();
+    scene.made(FLOW, other).await;
+    scene.read_lists().await;
+    scene.authentik.requests().clear();
+    let elder = scene.put(Draft::flow("elder").born(1));
+    let id = scene.put(Draft::flow("a").born(9).spec("adoption", "Force"));
+    scene.reconcile(&id).await;
+    assert!(scene.writes().is_empty());
+    scene.woken();
+    scene.reconcile(&elder).await;
+    assert!(scene.woken().contains(&id));
+    scene.reconcile(&id).await;
+    assert_eq!(scene.writes(), ["POST /api/v3/flows/instances/", "PATCH /api/v3/flows/instances/a/"]);
+}
