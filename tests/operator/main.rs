@@ -20,6 +20,7 @@ mod process;
 mod quiet;
 mod references;
 mod refusals;
+mod release;
 mod rights;
 mod undecodable;
 mod versions;
