@@ -1,6 +1,7 @@
 //! Letting go of a resource: what happens to its object, and what would break.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -95,13 +96,18 @@ impl Engine {
         }))
     }
 
-    /// Another resource that stays and declares the same object.
+    /// Another resource that stays and declares the same object, or will once others are handed over: what it refers to may
+    /// change hands as well.
     fn heir(&self, resource: &Resource, object: &Object) -> Option<String> {
-        let owner = self.index.owner(&object.pk).filter(|owner| owner.id != resource.id && !owner.deleting);
-        let key = Key::of(resource.entry.endpoint.key, &object.fields);
-        let rivals = key.map(|key| self.index.rivals(resource.entry.endpoint.collection, &key, &resource.id));
-        let heir = owner.or_else(|| rivals.unwrap_or_default().into_iter().next())?;
-        Some(heir.id.to_string())
+        let (id, entry) = (&resource.id, resource.entry);
+        let owner = self.index.owner(&object.pk).filter(|owner| owner.id != *id && !owner.deleting);
+        let declares = || {
+            let key = Key::of(entry.endpoint.key, &object.fields)?;
+            let rival = self.index.rivals(entry.endpoint.collection, &key, id).into_iter().next();
+            let waits = |it: &Arc<Resource>| it.id != *id && self.foreseen(it).as_ref() == Some(&key);
+            rival.or_else(|| self.index.unclaimed(id.kind).into_iter().find(waits))
+        };
+        owner.or_else(declares).map(|heir| heir.id.to_string())
     }
 
     /// Leaves the object to authentik. Asks nobody, so it works while authentik is away.

@@ -18,6 +18,7 @@ mod ownership;
 mod policies;
 mod process;
 mod quiet;
+mod rebuilt;
 mod references;
 mod refusals;
 mod release;
