@@ -21,6 +21,7 @@ mod quiet;
 mod rebuilt;
 mod references;
 mod refusals;
+mod relations;
 mod release;
 mod rights;
 mod undecodable;
