@@ -25,5 +25,6 @@ mod relations;
 mod release;
 mod rights;
 mod undecodable;
+mod vanish;
 mod versions;
 mod waiting;
