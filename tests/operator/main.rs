@@ -15,6 +15,7 @@ mod guard;
 mod harness;
 mod many;
 mod ownership;
+mod permutations;
 mod policies;
 mod process;
 mod quiet;
