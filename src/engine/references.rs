@@ -100,29 +100,42 @@ impl Engine {
 
     /// What a resource that waits for others, or was not looked at yet, will declare to be called once they have what they
     /// declare.
-    pub(super) fn foreseen(&self, resource: &Resource) -> Option<Key> {
-        let declared = resource.declared.as_ref().ok()?;
-        let references = declared.references().into_iter();
-        let known =
-            references.map(|reference| self.foreseen_pk(resource, &reference).map(|pk| (reference, pk)));
-        let body = declared.body(&known.collect::<Option<Vec<_>>>()?.into_iter().collect()).ok()?;
-        Key::of(resource.entry.endpoint.key, &body)
+    ///
+    /// # Errors
+    /// When `asking` has to wait until that can be told.
+    pub(super) fn foreseen(&self, resource: &Resource, asking: &Resource) -> Result<Option<Key>, Halt> {
+        let Ok(declared) = &resource.declared else { return Ok(None) };
+        let mut found = Vec::new();
+        for reference in declared.references() {
+            let Some(pk) = self.foreseen_pk(resource, &reference, asking)? else { return Ok(None) };
+            found.push((reference, pk));
+        }
+        let body = declared.body(&found.into_iter().collect()).ok();
+        Ok(body.and_then(|body| Key::of(resource.entry.endpoint.key, &body)))
     }
 
-    fn foreseen_pk(&self, resource: &Resource, reference: &Reference) -> Option<String> {
-        let object = match reference.in_authentik() {
+    fn foreseen_pk(
+        &self,
+        resource: &Resource,
+        reference: &Reference,
+        asking: &Resource,
+    ) -> Result<Option<String>, Halt> {
+        let (collection, pk, key) = match reference.in_authentik() {
             Some((endpoint, called)) => {
-                let mirror = self.collection(endpoint.collection).mirror();
-                mirror.get(called).or_else(|| mirror.by_key(&Key::named(endpoint.key[0], called)))
+                let key = Key::named(endpoint.key[0], called);
+                (self.collection(endpoint.collection), Some(called.to_owned()), Some(key))
             }
             None => {
-                let referred = self.index.referred(&resource.id, reference).filter(|it| !it.deleting)?;
-                let mirror = self.collection_of(referred.entry).mirror();
-                let own = referred.status.pk.as_deref().and_then(|pk| mirror.get(pk));
-                own.or_else(|| mirror.by_key(&self.index.claim_of(&referred.id)?))
+                let referred = self.index.referred(&resource.id, reference).filter(|it| !it.deleting);
+                let Some(referred) = referred else { return Ok(None) };
+                let collection = self.collection_of(referred.entry);
+                (collection, referred.status.pk.clone(), self.index.claim_of(&referred.id))
             }
         };
-        object.map(|object| object.pk)
+        self.readable(asking, collection)?;
+        let mirror = collection.mirror();
+        let object = pk.and_then(|pk| mirror.get(&pk)).or_else(|| mirror.by_key(&key?));
+        Ok(object.map(|object| object.pk))
     }
 
     /// What else in authentik has the name that a stage is to have: names are unique over all kinds of stages.
