@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{FLOW, PERMISSIONS, STAGE, World, flow, stage};
+use crate::harness::{FLOW, PERMISSIONS, Resource, STAGE, World, flow, stage};
 
 const FORCE_DELETE: &str = "authentik-operator.dev/force-delete";
 const RECONCILE_AT: &str = "authentik-operator.dev/reconcile-at";
@@ -196,7 +196,7 @@ async fn force_says_what_goes_with_it() {
 }
 
 /// The permissions to see each collection whose objects can use a flow.
-const USERS_OF_FLOWS: [&str; 14] = [
+const USERS_OF_FLOWS: [&str; 15] = [
     "authentik_brands.view_brand",
     "authentik_core.view_provider",
     "authentik_core.view_source",
@@ -211,6 +211,7 @@ const USERS_OF_FLOWS: [&str; 14] = [
     "authentik_stages_authenticator_duo.view_authenticatorduostage",
     "authentik_stages_authenticator_sms.view_authenticatorsmsstage",
     "authentik_stages_authenticator_email.view_authenticatoremailstage",
+    "authentik_stages_authenticator_endpoint_gdtc.view_authenticatorendpointgdtcstage",
 ];
 
 #[tokio::test]
@@ -248,23 +249,53 @@ async fn each_permission_that_is_missing_to_know_keeps_a_flow_and_is_named() {
 }
 
 #[tokio::test]
-async fn who_may_not_see_bindings_deletes_no_stage() {
+async fn each_permission_that_is_missing_to_know_keeps_a_stage_and_is_named() {
     let world = World::new().await;
     let authentik = &world.authentik;
-    let view = "authentik_flows.view_flowstagebinding";
-    let account = authentik.account("operator", &PERMISSIONS).await;
+    let bindings = "authentik_flows.view_flowstagebinding";
+    let identification = "authentik_stages_identification.view_identificationstage";
+    let all: Vec<&str> = PERMISSIONS.into_iter().chain([identification]).collect();
+    let account = authentik.account("operator", &all).await;
     world.write("token", &account.token);
     let _operator = world.operator().start().await;
     world.create(STAGE, "mfa", stage(json!({}))).await;
     world.ready(STAGE, "mfa").await;
-    account.revoke(authentik, view).await;
+    account.revoke(authentik, bindings).await;
     let then = authentik.now();
     world.delete(STAGE, "mfa").await;
-    let kept = world.reason(STAGE, "mfa", "InUse").await;
-    assert!(kept.message().contains(view), "{}", kept.message());
-    assert_eq!(authentik.writes(then), []);
-    account.grant(authentik, view).await;
+    let lacks = |one: &'static str, other: &'static str| {
+        move |it: &Resource| {
+            it.reason() == "InUse" && it.message().contains(one) && !it.message().contains(other)
+        }
+    };
+    world.wait(STAGE, "mfa", "is to be kept", lacks(bindings, identification)).await;
+    account.revoke(authentik, identification).await;
+    account.grant(authentik, bindings).await;
     world.annotate(STAGE, "mfa", RECONCILE_AT, Some("now")).await;
+    world.wait(STAGE, "mfa", "is to be kept", lacks(identification, bindings)).await;
+    assert_eq!(authentik.writes(then), []);
+    account.grant(authentik, identification).await;
+    world.annotate(STAGE, "mfa", RECONCILE_AT, Some("all")).await;
     world.gone(STAGE, "mfa").await;
     assert!(authentik.validate_stages("mfa").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_identification_stage_that_signs_in_by_passkey_keeps_its_stage() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let _operator = world.operator().start().await;
+    world.create(STAGE, "passkey", stage(json!({"deviceClasses": ["webauthn"]}))).await;
+    let pk = world.ready(STAGE, "passkey").await.pk().to_owned();
+    let user = json!({"name": "sign-in", "user_fields": ["email"], "webauthn_stage": pk});
+    let user = authentik.create_in("/stages/identification/", user).await;
+    let then = authentik.now();
+    world.delete(STAGE, "passkey").await;
+    let kept = world.reason(STAGE, "passkey", "InUse").await;
+    assert!(kept.message().contains("sign-in"), "{}", kept.message());
+    authentik.read_anew().await;
+    assert_eq!(authentik.writes(then), []);
+    authentik.delete(&user).await;
+    world.annotate(STAGE, "passkey", RECONCILE_AT, Some("now")).await;
+    world.gone(STAGE, "passkey").await;
 }
