@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use authentik_operator::commands;
+use authentik_operator::commands::{self, release::Release};
 use authentik_operator::config::{Config, ConfigError};
 use clap::{Parser, Subcommand};
 
@@ -26,12 +26,21 @@ enum Command {
     /// The cluster is the one that KUBECONFIG names, or the one that the pod runs in. The log goes to stderr. Exits
     /// with 0 after a signal, 2 when the settings cannot be used, 1 when it cannot go on.
     Run(Box<Config>),
+    /// Lets resources go without authentik and without a running operator
+    ///
+    /// Takes the operator's finalizer off the resources of a namespace that are being deleted, so that Kubernetes can
+    /// remove them: for an authentik that is gone for good, or a namespace that hangs. Nothing in authentik is touched:
+    /// what resources stood for stays there, and nobody looks after it any more. Resources that nobody asked to delete
+    /// are left as they are. An operator that still runs may finish a deletion that it began. Prints one line for each. The
+    /// cluster is the one that KUBECONFIG names; it takes the rights to get, list and patch the resources.
+    Release(Release),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Crd => commands::crd::run(),
         Command::Run(config) => commands::run::run(&config),
+        Command::Release(release) => commands::release::run(&release),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

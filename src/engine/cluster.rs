@@ -51,6 +51,12 @@ impl WriteError {
     pub(crate) fn is_gone(&self) -> bool {
         matches!(self, Self::Refused(kube::Error::Api(status)) if status.is_not_found())
     }
+
+    /// Whether the resource is not as it was read any more.
+    #[must_use]
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused(kube::Error::Api(status)) if status.is_conflict())
+    }
 }
 
 /// Something that happened to a resource's object, for people.

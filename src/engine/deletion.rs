@@ -36,7 +36,7 @@ impl Engine {
         let Some(object) = self.to_be_deleted(pass).await? else {
             return self.let_go(pass).await;
         };
-        if let Some(heir) = self.heir(&pass.resource, &object) {
+        if let Some(heir) = self.heir(&pass.resource, &object)? {
             return self.retain(pass, &format!("it stays in authentik, for {heir}")).await;
         }
         if let Some(why) = self.protection(&pass.resource, &object.fields) {
@@ -95,13 +95,27 @@ impl Engine {
         }))
     }
 
-    /// Another resource that stays and declares the same object.
-    fn heir(&self, resource: &Resource, object: &Object) -> Option<String> {
-        let owner = self.index.owner(&object.pk).filter(|owner| owner.id != resource.id && !owner.deleting);
-        let key = Key::of(resource.entry.endpoint.key, &object.fields);
-        let rivals = key.map(|key| self.index.rivals(resource.entry.endpoint.collection, &key, &resource.id));
-        let heir = owner.or_else(|| rivals.unwrap_or_default().into_iter().next())?;
-        Some(heir.id.to_string())
+    /// Another resource that stays and declares the same object, or will once others are handed over: what it refers to may
+    /// change hands as well.
+    fn heir(&self, resource: &Resource, object: &Object) -> Result<Option<String>, Halt> {
+        let (id, endpoint) = (&resource.id, &resource.entry.endpoint);
+        let owner = self.index.owner(&object.pk).filter(|owner| owner.id != *id && !owner.deleting);
+        if let Some(owner) = owner {
+            return Ok(Some(owner.id.to_string()));
+        }
+        let Some(key) = Key::of(endpoint.key, &object.fields) else { return Ok(None) };
+        if let Some(rival) = self.index.rivals(endpoint.collection, &key, id).first() {
+            return Ok(Some(rival.id.to_string()));
+        }
+        for other in self.index.unclaimed(id.kind) {
+            match self.foreseen(&other, resource) {
+                Ok(Some(foreseen)) if foreseen == key => return Ok(Some(other.id.to_string())),
+                // Who may not see what it refers to cannot take over either.
+                Ok(_) | Err(Halt::Verdict(_)) => {}
+                Err(halt) => return Err(halt),
+            }
+        }
+        Ok(None)
     }
 
     /// Leaves the object to authentik. Asks nobody, so it works while authentik is away.

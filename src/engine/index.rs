@@ -194,6 +194,15 @@ impl Index {
         rivals
     }
 
+    /// The resources of a kind that are to stay and of which it is not known what they declare to be called.
+    pub(crate) fn unclaimed(&self, kind: &'static str) -> Vec<Arc<Resource>> {
+        let state = self.state();
+        let silent = |it: &&Arc<Resource>| {
+            it.id.kind == kind && !it.deleting && !it.observing && !state.claims.contains_key(&it.id)
+        };
+        state.resources.values().filter(silent).cloned().collect()
+    }
+
     /// Forgets what a resource waited for, at the beginning of its reconcile.
     pub(crate) fn forget_interests(&self, id: &Id) {
         self.state().forget_interests(id);

@@ -40,7 +40,7 @@ use k8s_openapi::jiff::Timestamp;
 use tracing::{debug, warn};
 
 use self::act::Acted;
-use self::cluster::Cluster;
+pub(crate) use self::cluster::Cluster;
 use self::collection::Collection;
 use self::connection::Connection;
 use self::contest::Contests;
@@ -50,7 +50,8 @@ use self::hesitation::Hesitations;
 use self::index::Index;
 use self::plan::{Plan, Situation, plan};
 pub use self::policy::Policy;
-use self::resource::{Id, Resource};
+use self::resource::Id;
+pub(crate) use self::resource::Resource;
 use self::retry::{Attempt, Retries, Retry};
 use self::status::{Facts, Verdict, compose, is_settled};
 use crate::authentik::Client;

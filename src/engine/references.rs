@@ -98,6 +98,46 @@ impl Engine {
         }
     }
 
+    /// What a resource that waits for others, or was not looked at yet, will declare to be called once they have what they
+    /// declare.
+    ///
+    /// # Errors
+    /// When `asking` has to wait until that can be told.
+    pub(super) fn foreseen(&self, resource: &Resource, asking: &Resource) -> Result<Option<Key>, Halt> {
+        let Ok(declared) = &resource.declared else { return Ok(None) };
+        let mut found = Vec::new();
+        for reference in declared.references() {
+            let Some(pk) = self.foreseen_pk(resource, &reference, asking)? else { return Ok(None) };
+            found.push((reference, pk));
+        }
+        let body = declared.body(&found.into_iter().collect()).ok();
+        Ok(body.and_then(|body| Key::of(resource.entry.endpoint.key, &body)))
+    }
+
+    fn foreseen_pk(
+        &self,
+        resource: &Resource,
+        reference: &Reference,
+        asking: &Resource,
+    ) -> Result<Option<String>, Halt> {
+        let (collection, pk, key) = match reference.in_authentik() {
+            Some((endpoint, called)) => {
+                let key = Key::named(endpoint.key[0], called);
+                (self.collection(endpoint.collection), Some(called.to_owned()), Some(key))
+            }
+            None => {
+                let referred = self.index.referred(&resource.id, reference).filter(|it| !it.deleting);
+                let Some(referred) = referred else { return Ok(None) };
+                let collection = self.collection_of(referred.entry);
+                (collection, referred.status.pk.clone(), self.index.claim_of(&referred.id))
+            }
+        };
+        self.readable(asking, collection)?;
+        let mirror = collection.mirror();
+        let object = pk.and_then(|pk| mirror.get(&pk)).or_else(|| mirror.by_key(&key?));
+        Ok(object.map(|object| object.pk))
+    }
+
     /// What else in authentik has the name that a stage is to have: names are unique over all kinds of stages.
     pub(super) fn namesake(&self, resource: &Resource, key: &Key, own: Option<&str>) -> Option<String> {
         if !resource.entry.stage {

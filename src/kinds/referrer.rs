@@ -73,10 +73,15 @@ pub(super) const OF_FLOWS: &[Referrer] = &[
         "email authenticator stage",
         "authentik_stages_authenticator_email.view_authenticatoremailstage",
     ),
+    Referrer::told(
+        "stages/authenticator/endpoint_gdtc",
+        "Google device trust authenticator stage",
+        "authentik_stages_authenticator_endpoint_gdtc.view_authenticatorendpointgdtcstage",
+    ),
 ];
 
-/// Who may refer to a stage: bindings, which would silently be deleted with it, and stages that offer it to users who have
-/// no authenticator.
+/// Who may refer to a stage: bindings, which would silently be deleted with it, stages that offer it to users who have
+/// no authenticator, and stages that ask for a second thing on their own page.
 pub(super) const OF_STAGES: &[Referrer] = &[
     Referrer {
         collection: "flows/bindings",
@@ -89,5 +94,11 @@ pub(super) const OF_STAGES: &[Referrer] = &[
         fields: &["configuration_stages"],
         what: "authenticator validation stage",
         permission: "authentik_stages_authenticator_validate.view_authenticatorvalidatestage",
+    },
+    Referrer {
+        collection: "stages/identification",
+        fields: &["webauthn_stage", "password_stage", "captcha_stage"],
+        what: "identification stage",
+        permission: "authentik_stages_identification.view_identificationstage",
     },
 ];

@@ -117,6 +117,38 @@ async fn what_is_retained_is_let_go_without_authentik() {
 }
 
 #[tokio::test]
+async fn what_was_adopted_is_let_go_without_authentik_even_after_a_restart() {
+    let world = World::new().await;
+    let authentik = &world.authentik;
+    let slug = "default-authentication-flow";
+    let theirs = authentik.flow(slug).await;
+    authentik.post("/stages/authenticator/validate/", json!({"name": "mfa"})).await;
+    let operator = world.operator().start().await;
+    let same = json!({"slug": slug, "name": theirs["name"], "title": theirs["title"]});
+    world.create(FLOW, "adopted", flow(same)).await;
+    world.create(STAGE, "mfa", stage(json!({}))).await;
+    world.create(FLOW, "created", flow(json!({"deletionPolicy": "Retain"}))).await;
+    for (kind, name, origin) in
+        [(FLOW, "adopted", "Adopted"), (STAGE, "mfa", "Adopted"), (FLOW, "created", "Created")]
+    {
+        assert_eq!(world.ready(kind, name).await.origin(), origin, "{name}");
+    }
+    operator.stop().await;
+    let then = authentik.now();
+    authentik.stop().await;
+    // One that never reached authentik.
+    let _operator = world.operator().start().await;
+    for (kind, name) in [(FLOW, "adopted"), (STAGE, "mfa"), (FLOW, "created")] {
+        world.delete(kind, name).await;
+        world.gone(kind, name).await;
+    }
+    authentik.start().await.expect("started");
+    assert_eq!(authentik.writes(then), []);
+    assert!(authentik.has_flow(slug).await && authentik.has_flow("created").await);
+    assert_eq!(authentik.validate_stages("mfa").await.len(), 1);
+}
+
+#[tokio::test]
 async fn what_others_hold_on_to_is_let_go_and_not_made_again() {
     let world = World::new().await;
     let authentik = &world.authentik;

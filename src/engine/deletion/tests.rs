@@ -193,6 +193,46 @@ async fn what_another_resource_declares_or_owns_is_handed_over() {
 }
 
 #[tokio::test]
+async fn a_binding_is_handed_over_to_one_that_waits_for_its_flow_to_be_handed_over() {
+    let heir = || Draft::binding("heir").spec("stage", "stage of login");
+    let of_resource = || heir().spec("target", Value::Null).spec("targetRef", json!({"name": "moved"}));
+    for (what, heir, deletions) in [
+        ("was not looked at yet", heir().spec("target", "login"), 0),
+        ("waits for its flow", of_resource(), 0),
+        ("is bound at another place", of_resource().spec("order", 7), 1),
+        ("refers to nothing", heir().spec("target", "missing"), 1),
+        ("is on its way out", of_resource().deleting(), 1),
+        ("only observes", of_resource().paused(), 1),
+    ] {
+        let scene = Scene::running().await;
+        let (_, bound) = bound(&scene, "login").await;
+        scene.read_lists().await;
+        scene.put(Draft::flow("moved").spec("slug", "login"));
+        scene.put(heir);
+        let id = scene.put(Draft::binding("b").owning(&bound.pk).deleting());
+        assert_eq!(parted(&scene, &id).await, "gone");
+        assert_eq!(scene.writes().len(), deletions, "the heir {what}");
+    }
+}
+
+#[tokio::test]
+async fn a_binding_is_not_deleted_before_it_can_be_told_that_nobody_is_to_have_it() {
+    let mut scene = Scene::new().await;
+    let (_, bound) = bound(&scene, "login").await;
+    scene.connect().await;
+    scene.put(Draft::binding("heir").spec("target", "login").spec("stage", "stage of login"));
+    let id = scene.put(Draft::binding("b").owning(&bound.pk).deleting());
+    scene.engine.collection("flows/instances").refresh().await.expect("a list");
+    scene.reconcile(&id).await;
+    assert!(scene.writes().is_empty() && scene.is_there(&id), "no stages are known yet");
+    scene.woken();
+    scene.read_lists().await;
+    assert!(scene.woken().contains(&id));
+    assert_eq!(parted(&scene, &id).await, "gone");
+    assert!(scene.writes().is_empty());
+}
+
+#[tokio::test]
 async fn letting_go_asks_nobody_and_leaves_other_finalizers() {
     let scene = Scene::new().await;
     for draft in [

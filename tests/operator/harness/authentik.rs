@@ -153,6 +153,14 @@ impl Authentik {
         made["pk"].as_str().map_or_else(|| made["pk"].to_string(), str::to_owned)
     }
 
+    /// Makes an object; tells its path, whatever addresses it.
+    pub(crate) async fn create_in(&self, collection: &str, body: Value) -> String {
+        let made = self.succeed("POST", collection, body).await;
+        let key = made["slug"].as_str().or(made["pk"].as_str()).or(made["brand_uuid"].as_str());
+        let key = key.map_or_else(|| made["pk"].to_string(), str::to_owned);
+        format!("{collection}{key}/")
+    }
+
     pub(crate) async fn patch(&self, path: &str, body: Value) -> Value {
         self.succeed("PATCH", path, body).await
     }

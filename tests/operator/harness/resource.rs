@@ -77,6 +77,11 @@ impl Resource {
         self.0.metadata.finalizers.as_deref().unwrap_or_default()
     }
 
+    /// Whether its deletion was asked for.
+    pub(crate) fn is_deleting(&self) -> bool {
+        self.0.metadata.deletion_timestamp.is_some()
+    }
+
     pub(crate) fn spec(&self) -> &Value {
         &self.0.data["spec"]
     }

@@ -8,7 +8,7 @@ use super::call::Call;
 use super::events::Change;
 use super::field::Type;
 use super::kind::Kind;
-use super::kinds::{POLICY, STAGE};
+use super::kinds::{self, PROVIDER, SOURCE, STAGE};
 use super::list::{self, Query};
 use super::payload::Validator;
 use super::permissions::Caller;
@@ -113,7 +113,7 @@ impl Authentik {
         let fallout = {
             let state = self.lock();
             // The permission is looked up on the wrong model here (recording `minimal-cannot-delete-dummy-via-all`).
-            let base = std::ptr::eq(kind, &STAGE) || std::ptr::eq(kind, &POLICY);
+            let base = kinds::is_base(kind);
             let row = state.object(caller, kind, key, if base { "view" } else { "delete" })?;
             if base && !caller.is_superuser() {
                 return Err(broken());
@@ -136,6 +136,12 @@ impl Authentik {
 fn show(view: &View<'_>, kind: &Kind, row: &Row) -> Value {
     if std::ptr::eq(kind, &STAGE) {
         return view.show_stage(row);
+    }
+    if std::ptr::eq(kind, &PROVIDER) {
+        return view.show_provider(row);
+    }
+    if std::ptr::eq(kind, &SOURCE) {
+        return view.show_source(row);
     }
     view.show(row)
 }

@@ -204,8 +204,7 @@ impl State {
 
 /// Whether a row belongs to the kind, or to one that inherits from it.
 fn holds(kind: &Kind, row: &Row) -> bool {
-    let is_base = std::ptr::eq(kind, &kinds::STAGE) || std::ptr::eq(kind, &kinds::POLICY);
-    is_base || std::ptr::eq(kind, row.kind)
+    kinds::is_base(kind) || std::ptr::eq(kind, row.kind)
 }
 
 impl Caller {

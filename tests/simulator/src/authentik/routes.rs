@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::kind::Kind;
-use super::kinds::{self, FLOW, POLICY, ROLE, STAGE, TOKEN};
+use super::kinds::{self, FLOW, POLICY, PROVIDER, ROLE, SOURCE, STAGE, TOKEN};
 use super::store::Table;
 use super::version::Version;
 
@@ -160,12 +160,12 @@ fn object_action(parts: &[&str], version: &Version) -> Option<Matched> {
 
 fn of_kind(path: &str, parts: &[&str], version: &Version) -> Option<Matched> {
     let kind = kinds::served(version)
-        .chain([&STAGE, &POLICY])
+        .chain([&STAGE, &POLICY, &PROVIDER, &SOURCE])
         .filter(|kind| {
             path.strip_prefix(kind.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
         .max_by_key(|kind| kind.path.len())?;
-    let is_base = std::ptr::eq(kind, &STAGE) || std::ptr::eq(kind, &POLICY);
+    let is_base = kinds::is_base(kind);
     let read_only = kind.table == Table::DeviceType;
     let (route, allow) = match parts[kind.path.split('/').count()..] {
         [] => (Route::Collection(kind), if is_base || read_only { READ } else { COLLECTION }),

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::kind::Kind;
-use super::kinds::{self, STAGE};
+use super::kinds::{self, PROVIDER, SOURCE, STAGE};
 use super::store::{Row, Store, Table};
 use super::version::Version;
 use super::{avatar, background, permission, python};
@@ -104,6 +104,21 @@ impl<'a> View<'a> {
     /// A stage as `/stages/all/` answers it.
     pub(crate) fn show_stage(&self, row: &Row) -> Value {
         self.stage_of_kind(row, row.kind)
+    }
+
+    /// A provider as `/providers/all/` answers it.
+    pub(crate) fn show_provider(&self, row: &Row) -> Value {
+        Value::Object(self.base_of(row))
+    }
+
+    /// A source as `/sources/all/` answers it.
+    pub(crate) fn show_source(&self, row: &Row) -> Value {
+        let mut shown = self.start(row);
+        for field in SOURCE.fields(self.version) {
+            shown.insert(field.name.to_owned(), row.get(field.name).clone());
+        }
+        self.source(row, &mut shown);
+        Value::Object(shown)
     }
 
     fn stage_of_kind(&self, row: &Row, kind: &Kind) -> Value {
@@ -221,10 +236,8 @@ impl<'a> View<'a> {
     /// A provider as others show it: without what is its kind's own.
     fn base_of(&self, provider: &Row) -> Map<String, Value> {
         let mut shown = self.start(provider);
-        for field in
-            ["name", "authentication_flow", "authorization_flow", "invalidation_flow", "property_mappings"]
-        {
-            shown.insert(field.to_owned(), provider.get(field).clone());
+        for field in PROVIDER.fields(self.version) {
+            shown.insert(field.name.to_owned(), provider.get(field.name).clone());
         }
         self.provider(provider, &mut shown);
         shown

@@ -1,5 +1,6 @@
 //! What the recordings cannot show by being replayed in order: races, other versions, sizes, and what nobody recorded.
 
+mod bases;
 mod client;
 mod deletions;
 mod events;

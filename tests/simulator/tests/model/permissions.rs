@@ -24,8 +24,8 @@ fn operator_permissions() -> Vec<String> {
 }
 
 /// A service account: its API token, its user, its role, its app password.
-struct Account {
-    token: String,
+pub(crate) struct Account {
+    pub(crate) token: String,
     user: u64,
     role: String,
     password: String,
@@ -33,7 +33,7 @@ struct Account {
 
 /// A service account whose role has the permissions, made as section 5 of the notes on authentik's API shows: by role, or
 /// by group up to 2025.10.
-async fn account(authentik: &Authentik, name: &str, permissions: &[String]) -> Account {
+pub(crate) async fn account(authentik: &Authentik, name: &str, permissions: &[String]) -> Account {
     let body = json!({"name": name, "create_group": false, "expiring": false});
     let (status, account) = ask(authentik, "POST", "/core/users/service_account/", body).await;
     assert_eq!(status, StatusCode::OK);

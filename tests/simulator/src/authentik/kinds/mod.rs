@@ -69,6 +69,11 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Kind> {
         .chain(accounts::KINDS)
 }
 
+/// Whether it is what several kinds have in common: listed, never created by itself.
+pub(crate) fn is_base(kind: &Kind) -> bool {
+    [&STAGE, &POLICY, &PROVIDER, &SOURCE].into_iter().any(|base| std::ptr::eq(kind, base))
+}
+
 /// The kind with a model's name (`authentik_flows.flow`).
 pub(crate) fn by_model_name(name: &str) -> Option<&'static Kind> {
     all()

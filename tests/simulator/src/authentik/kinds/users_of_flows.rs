@@ -56,7 +56,7 @@ static BRAND: Kind = Kind {
 
 const DURATION: Type = Type::Duration;
 
-/// The base of every provider, as `used_by` and permissions name it.
+/// `/providers/all/`: the base of every provider, as `used_by` and permissions name it as well.
 pub(crate) static PROVIDER: Kind = Kind {
     path: "providers/all",
     table: Table::Provider,
@@ -65,6 +65,13 @@ pub(crate) static PROVIDER: Kind = Kind {
     class: "Provider",
     verbose: "provider",
     verbose_plural: "providers",
+    fields: &[
+        NAME,
+        flow("authentication_flow"),
+        required("authorization_flow", Type::Reference(Table::Flow)),
+        required("invalidation_flow", Type::Reference(Table::Flow)),
+        optional("property_mappings", Type::Texts, "[]").may_be_blank(),
+    ],
     ..KIND
 };
 
@@ -110,7 +117,7 @@ static OAUTH2_PROVIDER: Kind = Kind {
     ..KIND
 };
 
-/// The base of every source, as `used_by` and permissions name it.
+/// `/sources/all/`: the base of every source, as `used_by` and permissions name it as well.
 pub(crate) static SOURCE: Kind = Kind {
     path: "sources/all",
     table: Table::Source,
@@ -120,6 +127,9 @@ pub(crate) static SOURCE: Kind = Kind {
     verbose: "source",
     verbose_plural: "sources",
     key: "slug",
+    fields: &SOURCE_FIELDS,
+    filters: &[Filter::Text("name"), Filter::Text("slug")],
+    search: &["slug", "name"],
     ..KIND
 };
 
@@ -138,7 +148,7 @@ const SOURCE_FIELDS: [Field; 11] = [
 ];
 
 /// The source that authentik itself is: never served alone, but there.
-pub(crate) static BUILT_IN_SOURCE: Kind = Kind { path: "", fields: &SOURCE_FIELDS, ..SOURCE };
+pub(crate) static BUILT_IN_SOURCE: Kind = Kind { path: "", ..SOURCE };
 
 static SAML_SOURCE: Kind = Kind {
     path: "sources/saml",
