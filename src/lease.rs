@@ -12,9 +12,9 @@
 //! Times of other machines are never compared with this one's: a Lease has lapsed when it stood still for its duration by the clock of
 //! who watches it.
 //!
-//! None of the crates for this (kube-lease-manager is the one for this version of kube) does that: it publishes whether the lease
-//! was held when its task last ran and not until when, it compares the holder's wall clock with its own, and it renews without a
-//! `resourceVersion`. So this is our own.
+//! kube-lease-manager, the crate for this version of kube, does not do that: it publishes whether the lease was held when its task last
+//! ran and not until when, compares the holder's wall clock with its own, and renews without a `resourceVersion`. So this is our
+//! own.
 
 mod claim;
 #[cfg(test)]
