@@ -1,11 +1,7 @@
-use std::time::Duration;
-
-use authentik_simulator::fault::{Action, Fault, Moment};
-use authentik_simulator::journal::Entry;
+use authentik_simulator::fault::{Action, Fault};
 use serde_json::{Value, json};
 
 use super::Acted;
-use crate::engine::compare::hash;
 use crate::engine::fixtures::{Draft, FLOW, Scene, fields};
 use crate::engine::resource::Id;
 
@@ -48,23 +44,4 @@ async fn after_an_unclear_answer_only_what_no_resource_owns_can_be_its_own() {
         assert!(matches!(acted, Acted::LookAgain));
         assert_eq!(pk, (!owned).then_some(made.pk));
     }
-}
-
-#[tokio::test]
-async fn what_was_made_is_written_down_as_its_own_before_it_is_changed() {
-    let scene = Scene::running().await;
-    let made = scene.made(FLOW, declared()).await;
-    let names = ["slug", "name", "title", "designation"].map(str::to_owned);
-    let creating = json!({"key": {"slug": "a"}, "fields": names, "id": "id",
-        "bodyHash": hash(FLOW, &fields(declared()), &names)});
-    let id = scene.put(Draft::flow("a").spec("title", "newer").status(json!({"creating": creating})));
-    scene.authentik.inject(Fault::new(Action::Hang(Moment::After)).method("PATCH")).expect("a fault");
-    let changed = |entries: &[Entry]| entries.iter().any(|entry| entry.method == "PATCH");
-    tokio::select! {
-        _ = scene.reconcile(&id) => panic!("it waits for the answer"),
-        sent = scene.authentik.requests().wait_for(changed, Duration::from_secs(30)) => drop(sent.expect("a change")),
-    }
-    // Whatever happens to the operator now.
-    let status = scene.status(&id);
-    assert_eq!((status.pk, status.creating), (Some(made.pk), None));
 }
