@@ -1,7 +1,9 @@
 //! Every flag and environment variable of `authentik-operator run`.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -11,6 +13,7 @@ use secrecy::SecretString;
 
 use crate::authentik::{Connection, ConnectionError, Observer, TokenSource};
 use crate::kinds::Adoption;
+use crate::lease::Timing;
 use crate::telemetry;
 
 /// No duration is longer: a year, which is as good as for ever and safe to add to any time.
@@ -79,6 +82,43 @@ pub struct Config {
     )]
     pub request_timeout: Duration,
 
+    /// Lease by which several operators agree on the one that works, such as `authentik-operator/leader`
+    ///
+    /// The others stand by. Without it nobody is asked: then one operator at most may run. It is made when it is not
+    /// there.
+    #[arg(long, value_name = "NAMESPACE/NAME", env = "AUTHENTIK_OPERATOR_LEASE")]
+    pub lease: Option<LeaseName>,
+
+    /// How long after it was last renewed nobody takes the Lease; whole seconds
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "AUTHENTIK_OPERATOR_LEASE_DURATION",
+        default_value = "15s",
+        value_parser = duration
+    )]
+    pub lease_duration: Duration,
+
+    /// How long after the last renewal the operator that works stops writing; shorter than the Lease lasts
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "AUTHENTIK_OPERATOR_LEASE_RENEW_DEADLINE",
+        default_value = "10s",
+        value_parser = duration
+    )]
+    pub lease_renew_deadline: Duration,
+
+    /// Time between two renewals, and between two looks at another's Lease; shorter than the renew deadline
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "AUTHENTIK_OPERATOR_LEASE_RETRY",
+        default_value = "2s",
+        value_parser = duration
+    )]
+    pub lease_retry: Duration,
+
     /// Where `/livez`, `/readyz` and `/metrics` are served; port 0 is any free one
     #[arg(
         long,
@@ -146,9 +186,52 @@ pub enum ConfigError {
     /// The patterns are too much together.
     #[error("--protect-slug: {0}")]
     ProtectSlug(#[from] globset::Error),
+    /// A Lease cannot be kept like this.
+    #[error(
+        "--lease-duration ({duration:?}) must be whole seconds and longer than --lease-renew-deadline ({renew_deadline:?}), and \
+         that longer than --lease-retry ({retry:?})"
+    )]
+    Lease {
+        /// As given.
+        duration: Duration,
+        /// As given.
+        renew_deadline: Duration,
+        /// As given.
+        retry: Duration,
+    },
     /// authentik cannot be reached like this.
     #[error(transparent)]
     Connection(#[from] ConnectionError),
+}
+
+/// Which Lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name there.
+    pub name: String,
+}
+
+impl fmt::Display for LeaseName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+impl FromStr for LeaseName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c);
+        let named = |part: &str| !part.is_empty() && part.chars().all(known);
+        match text.split_once('/') {
+            Some((namespace, name)) if named(namespace) && named(name) => {
+                Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+            }
+            _ => Err("a namespace and a name are needed, such as authentik-operator/leader"),
+        }
+    }
 }
 
 impl Config {
@@ -168,6 +251,20 @@ impl Config {
             observer,
             ..Connection::new(&self.authentik_url, token)
         })
+    }
+
+    /// How the Lease is kept.
+    ///
+    /// # Errors
+    /// When it cannot be kept like this.
+    pub fn lease_timing(&self) -> Result<Timing, ConfigError> {
+        let (duration, renew_deadline, retry) =
+            (self.lease_duration, self.lease_renew_deadline, self.lease_retry);
+        if duration.subsec_nanos() == 0 && duration > renew_deadline && renew_deadline > retry {
+            Ok(Timing { duration, renew_deadline, retry })
+        } else {
+            Err(ConfigError::Lease { duration, renew_deadline, retry })
+        }
     }
 
     /// The flows that are never touched.

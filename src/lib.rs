@@ -6,6 +6,7 @@
 //! - [`kinds`]: the kinds of resources, which are the custom resource definitions, and what each is to authentik. No I/O.
 //! - [`engine`]: from what resources declare to what authentik has, and back to what resources say. Knows no single kind.
 //! - [`commands`]: the subcommands, one file each, over all of the others.
+//! - [`lease`]: which of several processes works.
 //! - [`config`], [`telemetry`], [`metrics`], [`serve`]: the process around it: flags, log, measures, probes.
 
 pub mod authentik;
@@ -13,6 +14,7 @@ pub mod commands;
 pub mod config;
 pub mod engine;
 pub mod kinds;
+pub mod lease;
 pub mod metrics;
 pub mod serve;
 pub mod telemetry;

@@ -37,6 +37,7 @@ struct Parts {
     reconciles: Family<Reconciled, Counter>,
     reconcile_durations: Histograms<OfKind>,
     up: Gauge,
+    leader: Gauge,
     known: Arc<Known>,
 }
 
@@ -74,6 +75,7 @@ impl Default for Metrics {
             reconciles: Family::default(),
             reconcile_durations: Family::new_with_constructor(seconds),
             up: Gauge::default(),
+            leader: Gauge::default(),
             known: Arc::default(),
         };
         let registry = &mut parts.registry;
@@ -85,6 +87,8 @@ impl Default for Metrics {
         let durations = parts.request_durations.clone();
         registry.register_with_unit("authentik_request_duration", help, Unit::Seconds, durations);
         registry.register("authentik_up", "Whether authentik answers and takes the token", parts.up.clone());
+        let help = "Whether this is the operator that works, of those that share a Lease";
+        registry.register("leader", help, parts.leader.clone());
         let help = "Reconciles by what came of them";
         registry.register("reconciles", help, parts.reconciles.clone());
         let durations = parts.reconcile_durations.clone();
@@ -123,6 +127,11 @@ impl Metrics {
     /// Whether authentik answers and takes the token.
     pub fn authentik_up(&self, up: bool) {
         self.0.up.set(up.into());
+    }
+
+    /// Whether this is the process that works.
+    pub fn leader(&self, leader: bool) {
+        self.0.leader.set(leader.into());
     }
 
     /// The version of the authentik that is connected.
@@ -303,6 +312,14 @@ mod tests {
         };
         let first = age();
         assert!((30.0..60.0).contains(&first) && age() > first, "{first}");
+    }
+
+    #[test]
+    fn who_leads_says_so() {
+        let metrics = Metrics::default();
+        assert_lines(&metrics, &["leader 0"]);
+        metrics.leader(true);
+        assert_lines(&metrics, &["leader 1"]);
     }
 
     #[test]

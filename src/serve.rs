@@ -20,16 +20,32 @@ use crate::metrics::{self, Metrics};
 /// So long a client may take for what it had asked when the server stops.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// What the operator waits for before it is ready: the kinds that are not yet listed from the API server.
+/// Which of several operators this is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Role {
+    /// The only one.
+    #[default]
+    Alone,
+    /// It has not seen the Lease yet.
+    Unknown,
+    /// It waits for the Lease, and is ready to take over.
+    Standby,
+    /// It has the Lease.
+    Leader,
+}
+
+/// What the operator waits for before it is ready: the kinds that are not yet listed from the API server. One that stands by
+/// needs no lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Readiness {
+    role: Role,
     missing: BTreeSet<&'static str>,
 }
 
 impl Readiness {
     /// Waits for the lists of `kinds`.
     pub fn waiting_for(kinds: impl IntoIterator<Item = &'static str>) -> Self {
-        Self { missing: kinds.into_iter().collect() }
+        Self { role: Role::Alone, missing: kinds.into_iter().collect() }
     }
 
     /// `kind` is listed.
@@ -37,10 +53,21 @@ impl Readiness {
         self.missing.remove(kind);
     }
 
+    /// It is this one of several.
+    pub fn is(&mut self, role: Role) {
+        self.role = role;
+    }
+
     /// The answer to a probe.
     fn answer(&self) -> (StatusCode, String) {
+        let ready = match self.role {
+            Role::Unknown => return (StatusCode::SERVICE_UNAVAILABLE, "waiting for the Lease\n".to_owned()),
+            Role::Standby => return (StatusCode::OK, "ok: standby\n".to_owned()),
+            Role::Leader => "ok: leader\n",
+            Role::Alone => "ok\n",
+        };
         if self.missing.is_empty() {
-            return (StatusCode::OK, "ok\n".to_owned());
+            return (StatusCode::OK, ready.to_owned());
         }
         let kinds = self.missing.iter().copied().collect::<Vec<_>>().join(", ");
         (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for the lists of: {kinds}\n"))

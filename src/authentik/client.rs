@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::connection::{Connection, ConnectionError};
+use super::connection::{Connection, ConnectionError, MayWrite};
 use super::error::{At, Cause, Error};
 use super::transport::{Answer, Call, Transport};
 use super::used_by::UsedBy;
@@ -48,6 +48,12 @@ impl Client {
     /// missing.
     pub fn new(connection: Connection) -> Result<Self, ConnectionError> {
         Ok(Self { transport: Arc::new(Transport::new(connection)?) })
+    }
+
+    /// What is asked before each change, if anything.
+    #[must_use]
+    pub fn may_write(&self) -> Option<MayWrite> {
+        self.transport.may_write()
     }
 
     /// The object with this key. Repeated once when its connection broke before an answer began, as every

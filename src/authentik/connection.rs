@@ -13,6 +13,9 @@ use super::token::{TokenError, TokenSource};
 /// Is told of each exchange with authentik; called on the client's own tasks, so it must not block.
 pub type Observer = Arc<dyn Fn(&Exchange<'_>) + Send + Sync>;
 
+/// Whether this process may change anything just now; called immediately before a request is sent, so it must not block.
+pub type MayWrite = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// How to reach authentik, and how patiently.
 #[derive(Clone)]
 pub struct Connection {
@@ -38,6 +41,8 @@ pub struct Connection {
     pub user_agent: String,
     /// Is told of each exchange, for metrics.
     pub observer: Option<Observer>,
+    /// Asked immediately before each request that is no reading; what it refuses is [`NotLeader`](super::Error::NotLeader).
+    pub may_write: Option<MayWrite>,
 }
 
 /// One request that was sent, when its answer is read, has failed or is no longer waited for.
@@ -99,6 +104,7 @@ impl Connection {
             max_answer: 64 * 1024 * 1024,
             user_agent: concat!("authentik-operator/", env!("CARGO_PKG_VERSION")).to_owned(),
             observer: None,
+            may_write: None,
         }
     }
 }

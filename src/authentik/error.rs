@@ -79,6 +79,14 @@ pub enum Error {
         /// Why there is none.
         reason: TokenError,
     },
+    /// Another process is the one that writes by now.
+    #[error("{at}: another operator leads: not sent, or not waited for")]
+    NotLeader {
+        /// The request.
+        at: At,
+        /// Whether a change may have taken hold.
+        outcome: Outcome,
+    },
     /// The token is good, a permission is missing.
     #[error("{at}: not permitted: {detail}")]
     Forbidden {
@@ -248,6 +256,7 @@ impl Error {
             Self::Unreachable { at, .. }
             | Self::Unauthorized { at, .. }
             | Self::NoToken { at, .. }
+            | Self::NotLeader { at, .. }
             | Self::Forbidden { at, .. }
             | Self::NotFound { at, .. }
             | Self::WrongPath { at }
@@ -267,7 +276,7 @@ impl Error {
     /// Whether a change may have taken hold all the same. For readings always [`Outcome::NotApplied`].
     pub fn outcome(&self) -> Outcome {
         match self {
-            Self::Unreachable { outcome, .. } => *outcome,
+            Self::Unreachable { outcome, .. } | Self::NotLeader { outcome, .. } => *outcome,
             Self::TooLarge { at, .. } | Self::Undecodable { at, .. } | Self::Unexpected { at, .. } => {
                 at.outcome_when_sent()
             }
@@ -289,6 +298,7 @@ impl Error {
             Self::Unreachable { .. } => "unreachable",
             Self::Unauthorized { .. } => "unauthorized",
             Self::NoToken { .. } => "no_token",
+            Self::NotLeader { .. } => "not_leader",
             Self::Forbidden { .. } => "forbidden",
             Self::NotFound { .. } => "not_found",
             Self::WrongPath { .. } => "wrong_path",

@@ -32,6 +32,7 @@ mod client;
 mod connection;
 mod error;
 mod field_errors;
+mod gate;
 mod key;
 mod listing;
 mod mirror;
@@ -46,7 +47,7 @@ mod used_by;
 mod version;
 
 pub use client::{Client, Me};
-pub use connection::{Connection, ConnectionError, Exchange, Observer};
+pub use connection::{Connection, ConnectionError, Exchange, MayWrite, Observer};
 pub use error::{At, Cause, Error, Outcome};
 pub use field_errors::{FieldError, FieldErrors};
 pub use key::Key;

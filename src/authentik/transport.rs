@@ -1,7 +1,10 @@
 //! One request and its answer: slot, token, sending, limits, and the two repetitions that are safe.
 
 use std::error::Error as _;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -14,8 +17,9 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::classify::{Reply, classify, is_json};
-use super::connection::{Connection, ConnectionError, Exchange, api_url};
+use super::connection::{Connection, ConnectionError, Exchange, MayWrite, api_url};
 use super::error::{At, Cause, Error, Outcome};
+use super::gate::Gate;
 use super::text::Cleaner;
 use super::tls;
 use super::token::{Token, TokenStore};
@@ -120,15 +124,40 @@ impl Transport {
         }
     }
 
+    pub(crate) fn may_write(&self) -> Option<MayWrite> {
+        self.settings.may_write.clone()
+    }
+
+    /// Whether `call` may be sent, or waited for, just now.
+    fn permits(&self, call: &Call) -> bool {
+        call.at.method.is_safe() || self.settings.may_write.as_ref().is_none_or(|may_write| may_write())
+    }
+
     /// Sends `call` and waits for the beginning of the answer.
     async fn head(&self, call: &Call, token: &Token) -> Result<(Response, Watch<'_>), Error> {
         let mut request = self.http.request(call.at.method.clone(), call.url.clone());
         request = request.header(AUTHORIZATION, token.header());
         if let Some(body) = &call.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.clone());
+            let body = match &self.settings.may_write {
+                Some(may_write) => reqwest::Body::wrap(Gate::new(body.clone(), Arc::clone(may_write))),
+                None => body.clone().into(),
+            };
+            request = request.header(CONTENT_TYPE, "application/json").body(body);
+        }
+        if !self.permits(call) {
+            return Err(Error::NotLeader { at: call.at.clone(), outcome: Outcome::NotApplied });
         }
         let mut watch = Watch::start(&self.settings, call);
-        match request.send().await {
+        // Asked at every step, not at the first alone: connecting comes before sending, and can take its time.
+        let mut sending = pin!(request.send());
+        let sent = poll_fn(|context| match self.permits(call) {
+            true => sending.as_mut().poll(context).map(Some),
+            false => Poll::Ready(None),
+        });
+        let Some(sent) = sent.await else {
+            return Err(Error::NotLeader { at: call.at.clone(), outcome: call.at.outcome_when_sent() });
+        };
+        match sent {
             Ok(response) => {
                 watch.status = Some(response.status().as_u16());
                 let id = response.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());

@@ -36,6 +36,10 @@ fn each_flag_has_its_variable_and_default() {
         ("protect-slug", "AUTHENTIK_OPERATOR_PROTECT_SLUGS", ""),
         ("refresh-at-most", "AUTHENTIK_OPERATOR_REFRESH_AT_MOST", "15m"),
         ("request-timeout", "AUTHENTIK_OPERATOR_REQUEST_TIMEOUT", "60s"),
+        ("lease", "AUTHENTIK_OPERATOR_LEASE", ""),
+        ("lease-duration", "AUTHENTIK_OPERATOR_LEASE_DURATION", "15s"),
+        ("lease-renew-deadline", "AUTHENTIK_OPERATOR_LEASE_RENEW_DEADLINE", "10s"),
+        ("lease-retry", "AUTHENTIK_OPERATOR_LEASE_RETRY", "2s"),
         ("listen", "AUTHENTIK_OPERATOR_LISTEN", "[::]:8080"),
         ("log", "AUTHENTIK_OPERATOR_LOG", "info"),
         ("log-format", "AUTHENTIK_OPERATOR_LOG_FORMAT", "text"),
@@ -115,6 +119,13 @@ fn what_cannot_be_used_is_refused_with_flag_and_reason() {
         ("--protect-slug=default-*;admin", "no slug holds ';'"),
         ("--protect-slug=staff-{a,b}", "no slug holds '{'"),
         ("--protect-slug=[a", "unclosed character class"),
+        ("--lease=leader", "a namespace and a name are needed"),
+        ("--lease=/leader", "a namespace and a name are needed"),
+        ("--lease=identity/Leader", "a namespace and a name are needed"),
+        ("--lease=identity/a/b", "a namespace and a name are needed"),
+        ("--lease-duration=0s", time),
+        ("--lease-renew-deadline=10", time),
+        ("--lease-retry=-2s", time),
         ("--listen=:8080", "an IP address and a port are needed"),
         ("--listen=localhost:8080", "an IP address and a port are needed"),
         ("--log=a=b=c", "error parsing level filter"),
@@ -127,6 +138,23 @@ fn what_cannot_be_used_is_refused_with_flag_and_reason() {
     }
     let nothing = command().try_get_matches_from(["run"]).expect_err("no URL").to_string();
     assert!(nothing.contains("--authentik-url <URL>"), "{nothing}");
+}
+
+#[test]
+fn a_lease_outlasts_its_deadline_and_that_a_retry() {
+    let config = parse(&["--lease=identity/leader"]).expect("good");
+    assert_eq!(config.lease.as_ref().map(ToString::to_string).as_deref(), Some("identity/leader"));
+    let timing = config.lease_timing().expect("the defaults are good");
+    assert!(timing.duration > timing.renew_deadline && timing.renew_deadline > timing.retry);
+    for flags in [
+        ["--lease-duration=2500ms", "--lease-renew-deadline=2s", "--lease-retry=1s"],
+        ["--lease-duration=2s", "--lease-renew-deadline=2s", "--lease-retry=1s"],
+        ["--lease-duration=3s", "--lease-renew-deadline=2s", "--lease-retry=2s"],
+    ] {
+        let error =
+            parse(&flags).expect("each for itself is good").lease_timing().expect_err("cannot be kept");
+        assert!(error.to_string().contains("--lease-duration"), "{error}");
+    }
 }
 
 #[test]

@@ -88,6 +88,9 @@ impl Engine {
         }
         pass.tried = Some(attempt.clone());
         self.usable(&pass.resource).await?;
+        if attempt.pk.is_some() {
+            self.remember(pass).await?;
+        }
         let sent = match plan {
             Plan::Update { object, differences, adopt, .. } => {
                 self.update(pass, object, differences, *adopt, &attempt.body).await

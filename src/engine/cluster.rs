@@ -15,6 +15,7 @@ use tracing::{debug, info, warn};
 use uuid::Uuid;
 
 use super::resource::{FINALIZER, Resource};
+use crate::authentik::MayWrite;
 use crate::kinds::Status;
 
 /// The field manager, and the controller that events name.
@@ -31,6 +32,7 @@ const NOTE: usize = 1000;
 /// Writes to the API server.
 pub(crate) struct Cluster {
     client: kube::Client,
+    may_write: Option<MayWrite>,
     events: mpsc::Sender<(String, Event)>,
 }
 
@@ -40,6 +42,9 @@ pub(crate) enum WriteError {
     /// The API server refused, or could not be reached.
     #[error(transparent)]
     Refused(#[from] kube::Error),
+    /// Another process is the one that writes by now: nothing was sent.
+    #[error("another operator leads")]
+    NotLeader,
     /// It did not answer in time.
     #[error("the API server did not answer within {} s", LIMIT.as_secs())]
     Late,
@@ -106,9 +111,12 @@ impl Happening {
 
 impl Cluster {
     /// Events are sent by a task of their own, which ends when this is dropped and all are sent.
-    pub(crate) fn new(client: kube::Client) -> (Self, impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn new(
+        client: kube::Client,
+        may_write: Option<MayWrite>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (events, waiting) = mpsc::channel(WAITING);
-        (Self { client: client.clone(), events }, send_events(client, waiting))
+        (Self { client: client.clone(), may_write, events }, send_events(client, waiting))
     }
 
     /// Puts the operator's finalizer on the resource. Returns the resource as it is then.
@@ -140,6 +148,7 @@ impl Cluster {
         let api = self.api(resource);
         let params = PatchParams::apply(OPERATOR);
         let write = api.patch(&resource.id.name, &params, &patch);
+        self.permitted()?;
         timeout(LIMIT, write).await.map_err(|_| WriteError::Late)?.map_err(WriteError::from)
     }
 
@@ -156,7 +165,16 @@ impl Cluster {
         let api = self.api(resource);
         let params = PatchParams::apply(OPERATOR);
         let write = api.patch_status(&resource.id.name, &params, &patch);
+        self.permitted()?;
         timeout(LIMIT, write).await.map_err(|_| WriteError::Late)?.map_err(WriteError::from)
+    }
+
+    /// Goes on when this process is the one that writes.
+    fn permitted(&self) -> Result<(), WriteError> {
+        match &self.may_write {
+            Some(may_write) if !may_write() => Err(WriteError::NotLeader),
+            _ => Ok(()),
+        }
     }
 
     fn api(&self, resource: &Resource) -> Api<DynamicObject> {

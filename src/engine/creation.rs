@@ -85,6 +85,18 @@ impl Engine {
         Ok(self.write_status(pass, &status).await?)
     }
 
+    /// Writes down that the object was made, where that is not written yet: after a change it is no longer what the intention
+    /// describes.
+    pub(super) async fn remember(&self, pass: &mut Pass) -> Result<(), Halt> {
+        if pass.resource.status.creating.is_some() && pass.facts.creating.is_none() {
+            let verdict =
+                Verdict::new(Reason::Progressing, "was made in authentik, and is about to be changed");
+            let status = pass.status(&verdict);
+            self.write_status(pass, &status).await?;
+        }
+        Ok(())
+    }
+
     /// After a creation that was cut short: finds out whether the object was made.
     pub(super) async fn recover(&self, pass: &mut Pass) -> Result<(), Halt> {
         let Some(creating) = &pass.facts.creating else { return Ok(()) };
@@ -120,3 +132,6 @@ impl Engine {
 fn is_made_of(entry: &Entry, object: &Object, body: &Body) -> bool {
     not_stored(entry, body, object).is_none()
 }
+
+#[cfg(test)]
+mod tests;

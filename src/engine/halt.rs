@@ -23,6 +23,8 @@ pub(crate) enum Halt {
     Pending,
     /// What it takes to decide is not there yet: the lists of resources, or of authentik's objects.
     Starting,
+    /// Another process is the one that writes by now, and this one is about to end.
+    NotLeader,
     /// The API server did not take something.
     Kubernetes(WriteError),
 }
@@ -44,7 +46,10 @@ impl From<Verdict> for Halt {
 
 impl From<WriteError> for Halt {
     fn from(error: WriteError) -> Self {
-        Self::Kubernetes(error)
+        match error {
+            WriteError::NotLeader => Self::NotLeader,
+            error => Self::Kubernetes(error),
+        }
     }
 }
 
@@ -98,6 +103,7 @@ impl Engine {
     ) -> Halt {
         match error {
             Error::Forbidden { .. } => forbidden(endpoint, action).into(),
+            Error::NotLeader { .. } => Halt::NotLeader,
             Error::Rejected { errors, .. } => Halt::Refused(Refusal::Rejected(errors)),
             error => {
                 self.index.watch(&resource.id, Interest::Connection);

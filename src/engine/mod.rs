@@ -132,7 +132,7 @@ impl Engine {
             collections.insert(entry.endpoint.collection, Arc::new(collection));
         }
         let connection = Connection::new(authentik.clone(), Arc::clone(&index), metrics.clone());
-        let (cluster, events) = Cluster::new(kubernetes);
+        let (cluster, events) = Cluster::new(kubernetes, authentik.may_write());
         let engine = Self {
             kinds,
             authentik: authentik.clone(),
@@ -201,6 +201,7 @@ impl Engine {
             Ok(None) => return ("Released", Retry::WhenWoken),
             Err(Halt::Starting) => return ("Starting", Retry::WhenWoken),
             Err(Halt::Pending) => return ("Pending", Retry::Pending),
+            Err(Halt::NotLeader) => return ("NotLeader", Retry::WhenWoken),
             Err(Halt::Refused(refusal)) => self.refusal(pass.resource.entry, &refusal),
             // What has nothing to be written, as far as anybody knows, stays as it is while authentik is away.
             Err(Halt::Outage(_, retry)) if pass.tried.is_none() && self.stays(&pass.resource) => {

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Readiness, Server, lacks_ipv6, without_ipv6};
+use super::{Readiness, Role, Server, lacks_ipv6, without_ipv6};
 use crate::metrics::Metrics;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -56,6 +56,25 @@ async fn readiness_names_what_is_missing_until_nothing_is() {
     running.readiness.send_modify(|readiness| readiness.listed("FlowStageBinding"));
     let answer = ready().await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_stands_by_is_ready_without_lists_and_who_leads_is_not() {
+    let running = start().await;
+    let ready = async || get(running.address, "/readyz").await;
+    for (role, code, text) in [
+        (Role::Unknown, 503, "waiting for the Lease\n"),
+        (Role::Standby, 200, "ok: standby\n"),
+        (Role::Leader, 503, "waiting for the lists of: Flow, FlowStageBinding\n"),
+    ] {
+        running.readiness.send_modify(|readiness| readiness.is(role));
+        let answer = ready().await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {code} ")) && answer.ends_with(text), "{answer}");
+    }
+    for kind in ["Flow", "FlowStageBinding"] {
+        running.readiness.send_modify(|readiness| readiness.listed(kind));
+    }
+    assert!(ready().await.ends_with("\r\n\r\nok: leader\n"));
 }
 
 #[tokio::test]

@@ -6,13 +6,14 @@ use authentik_operator::kinds::{Flow, REGISTRY};
 use controlplane::ControlPlane;
 use k8s_openapi::api::{
     authorization::v1::{ResourceRule, SelfSubjectRulesReview},
+    coordination::v1::Lease,
     core::v1::Secret,
     events::v1::Event,
     rbac::v1::RoleBinding,
 };
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchParams},
+    api::{DeleteParams, ListParams, ObjectMeta, Patch, PatchParams, PostParams, WatchParams},
 };
 use serde_json::json;
 
@@ -69,10 +70,34 @@ async fn the_operator_may_what_it_needs_and_no_more() {
     wanted.append(&mut rights("authentik-operator.dev", &plurals("/status"), &["patch"]));
     wanted.append(&mut rights("events.k8s.io", &["events"], &["create"]));
     let operator = account(&plane, RELEASE, "authentik-operator").await;
-    let found = answer(&wanted, async || {
-        allowed(&operator, &namespace).await.difference(&nobody).cloned().collect::<Rights>()
-    });
-    assert_eq!(found.await, wanted);
+    let may = async |namespace: &str| {
+        allowed(&operator, namespace).await.difference(&nobody).cloned().collect::<Rights>()
+    };
+    assert_eq!(answer(&wanted, async || may(&namespace).await).await, wanted);
+    // The Lease is in its own namespace.
+    wanted.append(&mut rights("coordination.k8s.io", &["leases"], &["create", "get", "update"]));
+    assert_eq!(answer(&wanted, async || may(RELEASE).await).await, wanted);
+}
+
+#[tokio::test]
+async fn the_operator_keeps_its_own_lease_and_no_other() {
+    let Some(plane) = installed("the_operator_keeps_its_own_lease_and_no_other").await else { return };
+    let client = account(&plane, RELEASE, "authentik-operator").await;
+    let leases: Api<Lease> = Api::namespaced(client.clone(), RELEASE);
+    let admin: Api<Lease> = Api::namespaced(plane.client().await.expect("a client"), RELEASE);
+    let post = PostParams::default();
+    let named = |name: &str| Lease {
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        ..Lease::default()
+    };
+    until("the operator's rights hold", async || leases.get_opt("authentik-operator").await.is_ok()).await;
+    let made = leases.create(&post, &named("authentik-operator")).await.expect("it makes the Lease");
+    leases.replace("authentik-operator", &post, &made).await.expect("it renews the Lease");
+    let other = admin.create(&post, &named("other")).await.expect("another's Lease");
+    assert!(forbidden(leases.get("other").await), "it reads another's Lease");
+    assert!(forbidden(leases.replace("other", &post, &other).await), "it takes another's Lease");
+    assert!(forbidden(leases.list(&ListParams::default()).await), "it lists Leases");
+    assert!(forbidden(leases.delete("authentik-operator", &DeleteParams::default()).await), "it deletes");
 }
 
 fn flow(name: &str) -> Flow {

@@ -26,7 +26,10 @@ fn helm_finds_no_fault() {
 #[test]
 fn unfit_values_are_refused_by_name() {
     for (values, words) in [
-        (["--set=replicas=2"], ["additional properties", "replicas"]),
+        (["--set=replica=2"], ["additional properties", "replica"]),
+        (["--set=replicas=many"], ["/replicas", "want integer"]),
+        (["--set=lease.renew=1s"], ["additional properties", "renew"]),
+        (["--set=lease.duration=15"], ["/lease/duration", "want string"]),
         (["--set=authentik.tokenSecret.names=x"], ["additional properties", "names"]),
         (["--set=authentik.token=secret"], ["additional properties", "token"]),
         (["--set=authentik.ca.file=x"], ["additional properties", "file"]),
@@ -107,6 +110,10 @@ fn every_option_reaches_the_operator() {
         ("AUTHENTIK_OPERATOR_ADOPT", "force"),
         ("AUTHENTIK_OPERATOR_REFRESH_AT_MOST", "15m"),
         ("AUTHENTIK_OPERATOR_REQUEST_TIMEOUT", "60s"),
+        ("AUTHENTIK_OPERATOR_LEASE", "authentik-operator/authentik-operator"),
+        ("AUTHENTIK_OPERATOR_LEASE_DURATION", "15s"),
+        ("AUTHENTIK_OPERATOR_LEASE_RENEW_DEADLINE", "10s"),
+        ("AUTHENTIK_OPERATOR_LEASE_RETRY", "2s"),
         ("AUTHENTIK_OPERATOR_LISTEN", "[::]:8080"),
         ("AUTHENTIK_OPERATOR_LOG", "info"),
         ("AUTHENTIK_OPERATOR_LOG_FORMAT", "text"),
@@ -118,6 +125,9 @@ fn every_option_reaches_the_operator() {
         ("authentik.requestTimeout=5s", "AUTHENTIK_OPERATOR_REQUEST_TIMEOUT", "5s"),
         ("adopt=none", "AUTHENTIK_OPERATOR_ADOPT", "none"),
         ("protectSlugs={default-*,admin}", "AUTHENTIK_OPERATOR_PROTECT_SLUGS", "default-*,admin"),
+        ("lease.duration=30s", "AUTHENTIK_OPERATOR_LEASE_DURATION", "30s"),
+        ("lease.renewDeadline=5s", "AUTHENTIK_OPERATOR_LEASE_RENEW_DEADLINE", "5s"),
+        ("lease.retry=1s", "AUTHENTIK_OPERATOR_LEASE_RETRY", "1s"),
         ("listen=0.0.0.0:9000", "AUTHENTIK_OPERATOR_LISTEN", "0.0.0.0:9000"),
         ("log.filter=warn", "AUTHENTIK_OPERATOR_LOG", "warn"),
         ("log.format=json", "AUTHENTIK_OPERATOR_LOG_FORMAT", "json"),
@@ -183,11 +193,33 @@ fn probes_ask_where_the_operator_listens() {
 }
 
 #[test]
-fn one_pod_at_most_writes() {
-    let Some(resources) = resources("one_pod_at_most_writes", &[]) else { return };
-    let spec = &one(&resources, "Deployment")["spec"];
-    assert_eq!((&spec["replicas"], &spec["strategy"]), (&json!(1), &json!({"type": "Recreate"})));
-    assert_eq!(spec["template"]["spec"]["terminationGracePeriodSeconds"], 30);
+fn a_new_pod_stands_by_before_the_old_one_ends() {
+    for (values, replicas) in [(&[][..], 1), (&["--set=replicas=3"], 3)] {
+        let Some(resources) = resources("a_new_pod_stands_by_before_the_old_one_ends", values) else {
+            return;
+        };
+        let spec = &one(&resources, "Deployment")["spec"];
+        let strategy =
+            json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
+        assert_eq!((&spec["replicas"], &spec["strategy"]), (&json!(replicas), &strategy));
+        assert_eq!(spec["template"]["spec"]["terminationGracePeriodSeconds"], 30);
+    }
+}
+
+#[test]
+fn the_rights_are_for_the_lease_that_the_operator_keeps() {
+    let what = "the_rights_are_for_the_lease_that_the_operator_keeps";
+    let Some(resources) = resources(what, &["--set=serviceAccount.name=x"]) else { return };
+    let lease = environment(&resources)["AUTHENTIK_OPERATOR_LEASE"];
+    let role = one(&resources, "Role");
+    let named = &role["rules"][1]["resourceNames"][0];
+    let namespace = role["metadata"]["namespace"].as_str().expect("a namespace");
+    assert_eq!(lease, format!("{namespace}/{}", named.as_str().expect("a name")));
+    let binding = one(&resources, "RoleBinding");
+    assert_eq!(
+        (&binding["roleRef"]["name"], &binding["subjects"][0]["name"]),
+        (&role["metadata"]["name"], &json!("x"))
+    );
 }
 
 #[test]

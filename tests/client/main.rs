@@ -1,6 +1,7 @@
 //! The client for authentik: against servers that misbehave byte by byte, and against the simulator with its
 //! faults.
 
+mod leader;
 mod listing;
 mod mirror;
 mod network;

@@ -13,6 +13,7 @@ mod events;
 mod exchange;
 mod guard;
 mod harness;
+mod leader;
 mod many;
 mod ownership;
 mod permutations;

@@ -4,6 +4,7 @@
 mod access;
 mod authentik;
 mod events;
+mod forwarder;
 mod namespace;
 mod operator;
 mod recording;
@@ -15,6 +16,7 @@ mod world;
 use std::time::{Duration, Instant};
 
 pub(crate) use authentik::{Authentik, LISTS, PERMISSIONS, Write, is_page, write};
+pub(crate) use forwarder::Forwarder;
 pub(crate) use namespace::Namespace;
 pub(crate) use operator::Operator;
 pub(crate) use resource::{BINDING, FLOW, Kind, Resource, STAGE};
