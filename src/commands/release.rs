@@ -49,7 +49,7 @@ pub fn run(release: &Release) -> anyhow::Result<()> {
 async fn release_all(release: &Release) -> anyhow::Result<()> {
     let client = kube::Client::try_default().await.context("no Kubernetes cluster is configured")?;
     // No events are sent: there may be no right to, and a namespace that ends takes none.
-    let (cluster, _) = Cluster::new(client.clone());
+    let (cluster, _) = Cluster::new(client.clone(), None);
     let kinds =
         kinds::REGISTRY.iter().filter(|entry| release.kind.is_none_or(|kind| kind.name == entry.name));
     let mut missing = release.names.clone();
