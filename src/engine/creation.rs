@@ -10,7 +10,7 @@ use super::halt::{Halt, Refusal};
 use super::plan::not_stored;
 use super::status::Verdict;
 use super::{Engine, Pass};
-use crate::authentik::{Key, Object, Outcome};
+use crate::authentik::{Error, Key, Object, Outcome};
 use crate::kinds::{Body, Creating, Entry, Origin, Reason};
 
 impl Engine {
@@ -26,10 +26,11 @@ impl Engine {
             return Ok(Acted::LookAgain);
         }
         self.hold(pass).await?;
-        self.intend(pass, body, &key).await?;
+        let earlier = self.intend(pass, body, &key).await?;
         let object = match collection.create(body, &pass.resource.id).await {
             Ok(object) => object,
-            Err(error) if error.outcome() == Outcome::Unknown => {
+            // An earlier request of which nothing is known may have taken hold right before this one failed.
+            Err(error) if earlier || error.outcome() == Outcome::Unknown => {
                 self.connection.suspect(&error);
                 self.usable(&pass.resource).await?;
                 let found = collection.find(&key).await;
@@ -43,7 +44,16 @@ impl Engine {
                         pass.facts.creating = None;
                         return Ok(Acted::LookAgain);
                     }
-                    None => return Err(Halt::Refused(Refusal::Unexplained(error))),
+                    None if error.outcome() == Outcome::Unknown => {
+                        return Err(Halt::Refused(Refusal::Unexplained(error)));
+                    }
+                    None => {
+                        // What authentik does not take now it has not taken before.
+                        if matches!(error, Error::Rejected { .. }) {
+                            pass.facts.creating = None;
+                        }
+                        return Err(self.failed(&pass.resource, &entry.endpoint, "add", error));
+                    }
                 }
             }
             Err(error) => {
@@ -67,8 +77,9 @@ impl Engine {
         Ok(stored(pass, body, &object))
     }
 
-    /// Writes down what is about to be made, so that it is known as the resource's own after a crash.
-    async fn intend(&self, pass: &mut Pass, body: &Body, key: &Key) -> Result<(), Halt> {
+    /// Writes down what is about to be made, so that it is known as the resource's own after a crash. Whether it was written
+    /// down already, by an attempt of which it is not known whether it made the object.
+    async fn intend(&self, pass: &mut Pass, body: &Body, key: &Key) -> Result<bool, Halt> {
         let entry = pass.resource.entry;
         let fields: Vec<String> = body.keys().cloned().collect();
         let body_hash = hash(entry, body, &fields);
@@ -76,13 +87,14 @@ impl Engine {
         let same = |creating: &&Creating| creating.body_hash == body_hash && creating.key == key.record();
         if let Some(creating) = known.filter(same) {
             pass.facts.creating = Some(creating.clone());
-            return Ok(());
+            return Ok(true);
         }
         let id = Uuid::new_v4().to_string();
         pass.facts.creating = Some(Creating { key: key.record(), fields, body_hash, id });
         let verdict = Verdict::new(Reason::Progressing, "is about to be made in authentik");
         let status = pass.status(&verdict);
-        Ok(self.write_status(pass, &status).await?)
+        self.write_status(pass, &status).await?;
+        Ok(false)
     }
 
     /// Writes down that the object was made, where that is not written yet: after a change it is no longer what the intention

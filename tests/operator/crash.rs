@@ -1,6 +1,6 @@
 //! The operator is killed at the worst of moments: nothing is made twice, nothing is lost.
 
-use authentik_simulator::fault::{Action, Fault, Moment, Point};
+use authentik_simulator::fault::{Action, Answer, Fault, Moment, Point};
 use authentik_simulator::journal::{Entry, Outcome};
 use controlplane::Part;
 use serde_json::{Value, json};
@@ -206,6 +206,34 @@ async fn without_a_crash_a_lost_answer_is_looked_up() {
         assert_eq!(world.ready(kind, "staff").await.origin(), "Created");
         assert_eq!(objects(&world, kind).await, 1);
         assert_eq!(authentik.matching(then, "POST", path).len(), 1, "it is not sent again");
+    }
+}
+
+#[tokio::test]
+async fn a_creation_that_takes_hold_late_is_its_own_although_the_next_is_refused() {
+    for Life { kind, path, spec, .. } in lives() {
+        let world = World::new().await;
+        let authentik = &world.authentik;
+        // Nothing is known of the first. It takes hold when the second arrives, which is a duplicate then.
+        authentik.break_with(Fault::new(Action::Cut(Point::Before)).method("POST").once());
+        let duplicate = match kind {
+            BINDING => {
+                json!({"non_field_errors": ["The fields target, stage, order must make a unique set."]})
+            }
+            STAGE => json!({"name": ["This field must be unique."]}),
+            _ => json!({"slug": ["Flow with this slug already exists."]}),
+        };
+        let refused = Answer::status(400).json(duplicate).applied();
+        authentik.break_with(Fault::new(refused.into()).method("POST").nth(2));
+        let then = authentik.now();
+        let _operator = world.operator().start().await;
+        world.create(kind, "staff", spec).await;
+        assert_eq!(world.ready(kind, "staff").await.origin(), "Created");
+        assert_eq!(objects(&world, kind).await, 1);
+        assert_eq!(authentik.matching(then, "POST", path).len(), 2);
+        world.delete(kind, "staff").await;
+        world.gone(kind, "staff").await;
+        assert_eq!(objects(&world, kind).await, 0, "{}", kind.name);
     }
 }
 
