@@ -4,6 +4,7 @@
 mod adoption;
 mod answers;
 mod calls;
+mod chaos;
 mod conditions;
 mod contested;
 mod crash;

@@ -1,7 +1,8 @@
 //! Development tasks: `cargo xtask demo`, `cargo xtask test`, `cargo xtask lint`, `cargo xtask controlplane`,
-//! `cargo xtask crds`, `cargo xtask manifests`.
+//! `cargo xtask crds`, `cargo xtask manifests`, `cargo xtask chaos`.
 
 mod cargo;
+mod chaos;
 mod controlplane;
 mod crds;
 mod demo;
@@ -40,6 +41,12 @@ enum Task {
     Crds,
     /// Renders deploy/install.yaml from the chart
     Manifests,
+    /// Kills the operator again and again while resources come and go and much fails
+    ///
+    /// A long run of a test that `cargo xtask test` runs with a few kills. Which kinds of fault strike at the n-th request,
+    /// at which request the operator is killed and what users do meanwhile follows from the seed. The run ends with 0 if
+    /// authentik was as declared at the end.
+    Chaos(chaos::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +57,7 @@ fn main() -> ExitCode {
         Task::Controlplane(arguments) => controlplane::run(&arguments),
         Task::Crds => crds::run(),
         Task::Manifests => manifests::run(),
+        Task::Chaos(arguments) => chaos::run(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

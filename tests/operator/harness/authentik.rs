@@ -139,12 +139,16 @@ impl Authentik {
         self.succeed("GET", path, Value::Null).await
     }
 
-    /// All rows of a list, which has to fit into a page.
+    /// All rows of a list.
     pub(crate) async fn list(&self, path: &str) -> Vec<Value> {
         let separator = if path.contains('?') { '&' } else { '?' };
-        let page = self.get(&format!("{path}{separator}page_size=100")).await;
-        assert_eq!(page["pagination"]["next"], 0, "{path} has one page");
-        page["results"].as_array().expect("rows").clone()
+        let (mut rows, mut next) = (Vec::new(), Value::from(1));
+        while next != 0 {
+            let page = self.get(&format!("{path}{separator}page_size=100&page={next}")).await;
+            rows.extend(page["results"].as_array().expect("rows").iter().cloned());
+            next = page["pagination"]["next"].clone();
+        }
+        rows
     }
 
     /// Makes an object; tells its identifier.

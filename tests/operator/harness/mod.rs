@@ -31,16 +31,25 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// Looks until `look` finds something, and gives up with the words of `explain`.
 pub(crate) async fn eventually<T>(
+    look: impl AsyncFnMut() -> Option<T>,
+    explain: impl AsyncFnOnce() -> String,
+) -> T {
+    eventually_within(PATIENCE, look, explain).await
+}
+
+/// The same for what takes longer.
+pub(crate) async fn eventually_within<T>(
+    patience: Duration,
     mut look: impl AsyncFnMut() -> Option<T>,
     explain: impl AsyncFnOnce() -> String,
 ) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     loop {
         if let Some(found) = look().await {
             return found;
         }
         if Instant::now() > deadline {
-            panic!("waited {} s in vain: {}", PATIENCE.as_secs(), explain().await);
+            panic!("waited {} s in vain: {}", patience.as_secs(), explain().await);
         }
         tokio::time::sleep(PAUSE).await;
     }
