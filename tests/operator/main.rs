@@ -16,6 +16,7 @@ mod guard;
 mod harness;
 mod leader;
 mod many;
+mod outage;
 mod ownership;
 mod permutations;
 mod policies;
