@@ -120,3 +120,6 @@ impl Engine {
 fn is_made_of(entry: &Entry, object: &Object, body: &Body) -> bool {
     not_stored(entry, body, object).is_none()
 }
+
+#[cfg(test)]
+mod tests;
