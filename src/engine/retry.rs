@@ -176,6 +176,8 @@ mod tests {
         let sooner = retries.after(&id(), Retry::Backoff, None).expect("the same delay goes on");
         assert!(sooner <= reading);
         assert!(retries.pending(&id(), &create(), 3));
+        let left = retries.after(&id(), Retry::Pending, None).expect("the first delay goes on");
+        assert!(left > Duration::from_secs(590), "{left:?}");
         retries.forget(&id());
         assert!(!retries.pending(&id(), &create(), 3));
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use authentik_simulator::fault::{Action, Fault};
 use serde_json::{Value, json};
 
@@ -116,4 +118,21 @@ async fn who_declares_what_others_insist_on_is_at_peace_with_them() {
     scene.put(newer(&scene.status(&id)));
     scene.reconcile(&id).await;
     assert_eq!(ready(&scene.status(&id)), ("InSync", Some(2)));
+}
+
+#[tokio::test]
+async fn what_failed_is_not_sent_again_before_its_time_unless_the_spec_is_newer() {
+    let scene = Scene::running().await;
+    let id = in_sync(&scene).await;
+    scene.authentik.inject(Fault::new(Action::MaskedError).method("PATCH")).expect("a fault");
+    let newer = newer(&scene.status(&id));
+    scene.put(newer.clone());
+    for _ in 0..3 {
+        assert!(scene.reconcile(&id).await.expect("a delay") <= Duration::from_secs(2));
+    }
+    assert_eq!(ready(&scene.status(&id)), ("Unreachable", Some(2)));
+    assert_eq!(scene.writes().len(), 2);
+    scene.put(newer.version(200).meta("generation", 3).status(json!(scene.status(&id))));
+    scene.reconcile(&id).await;
+    assert_eq!(scene.writes().len(), 3);
 }

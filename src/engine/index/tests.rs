@@ -164,6 +164,7 @@ fn an_object_belongs_to_who_stays_then_to_the_oldest_then_by_name() {
         index.put(draft.read());
         assert_eq!(owner().as_deref(), Some(expected));
         assert!(index.is_owned("u-1"));
+        assert_eq!(index.is_kept("u-1"), expected != "n/leaving");
     }
 }
 
@@ -267,6 +268,30 @@ fn nobody_decides_before_all_kinds_are_listed() {
     // A list that is read anew is no news.
     index.listed(REGISTRY[0].name);
     assert!(woken.next().now_or_never().is_none());
+}
+
+#[test]
+fn of_all_older_resources_of_its_kind_must_be_known_what_they_declare() {
+    let mut setting = Setting::new();
+    for draft in [Draft::stage("stage").born(1), Draft::flow("old").born(2), Draft::flow("middle").born(5)] {
+        setting.index.put(draft.read());
+    }
+    let young = setting.index.put(Draft::flow("young").born(9).read());
+    setting.waits("young", Interest::Decided("Flow"));
+    let old = setting.index.get(&id("old")).expect("known");
+    assert_eq!([&old, &young].map(|it| setting.index.has_undecided_elder(it)), [false, true]);
+    for decided in ["old", "young"] {
+        setting.index.decided(&id(decided));
+        assert!(setting.index.has_undecided_elder(&young));
+        assert!(setting.woken().is_empty());
+    }
+    // A newer version of a resource is no other one, and who is gone declares nothing.
+    setting.index.put(Draft::flow("old").born(2).version(2).read());
+    setting.index.remove(&Draft::flow("middle").read());
+    assert!(!setting.index.has_undecided_elder(&young));
+    assert_eq!(setting.woken(), ["young"]);
+    setting.index.put(Draft::flow("old").born(2).meta("uid", "another").read());
+    assert!(setting.index.has_undecided_elder(&young));
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde_json::json;
 
 use super::Owner;
+use crate::authentik::Key;
 use crate::engine::fixtures::{BINDING, Draft, FLOW, STAGE, Scene, fields, object};
 use crate::engine::plan::{Known, Situation};
 use crate::engine::resource::Id;
@@ -97,6 +98,27 @@ async fn in_a_circle_one_steps_aside_whoever_is_looked_at_first() {
 }
 
 #[tokio::test]
+async fn a_circle_may_close_over_a_place_that_was_free() {
+    let mut scene = Scene::new().await;
+    let mut bindings = Bindings::of(&scene, "f", &[0, 1, 2]);
+    let [beside, inside] = [5, 2].map(|place| object("f-2", bindings.place(place).into()));
+    scene.seen(BINDING, "f-2", beside.fields.clone().into());
+    for (binding, place) in [(0, 1), (1, 2)] {
+        bindings.declare(&mut scene, binding, place).await;
+    }
+    assert_eq!(bindings.told[&bindings.ids[1]], None);
+    // The third one takes the place that the second one was to have, and then wants that of the first.
+    scene.seen(BINDING, "f-2", inside.fields.clone().into());
+    let (key, author) = (BINDING.endpoint.key, Some(&bindings.ids[2]));
+    let collection = BINDING.endpoint.collection;
+    scene.engine.index.object_changed(collection, key, Some(&beside), Some(&inside), author);
+    for place in [2, 0] {
+        bindings.declare(&mut scene, 2, place).await;
+    }
+    assert_eq!(bindings.aside(), [0]);
+}
+
+#[tokio::test]
 async fn a_place_is_kept_unless_its_owner_is_known_to_leave_it() {
     let scene = Scene::new().await;
     let bindings = Bindings::of(&scene, "f", &[0]);
@@ -112,11 +134,14 @@ async fn a_place_is_kept_unless_its_owner_is_known_to_leave_it() {
         observed(&scene, &bindings.ids[0], declared).await;
         assert_eq!(holder().await, expected);
     }
-    for (draft, expected) in [
-        (owner(2).paused(), Owner::Keeps(named.clone())),
-        (owner(3).deleting(), Owner::Frees(named)),
-        (owner(4).status(json!({"pk": "f-0"})), Owner::Nobody),
-    ] {
+    // Who observes by now keeps it, whatever it was about to declare.
+    scene.put(owner(2).paused());
+    let key = Key::of(BINDING.endpoint.key, &other).expect("a whole key");
+    scene.engine.index.claim(BINDING.endpoint.collection, &bindings.ids[0], key);
+    assert_eq!(holder().await, Owner::Keeps(named.clone()));
+    for (draft, expected) in
+        [(owner(3).deleting(), Owner::Frees(named)), (owner(4).status(json!({"pk": "f-0"})), Owner::Nobody)]
+    {
         scene.put(draft);
         assert_eq!(holder().await, expected);
     }
