@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 
 /// The limit for a probe.
 const PROBE: Duration = Duration::from_secs(10);
+/// So long authentik is left alone at most, however long it, or a proxy before it, asks for.
+const PAUSE: Duration = Duration::from_secs(300);
 /// How often the version is read while all is well.
 const VERSION: Duration = Duration::from_secs(600);
 
@@ -85,7 +87,7 @@ impl Connection {
         if !is_outage(error) {
             return;
         }
-        let pause = error.retry_after();
+        let pause = error.retry_after().map(|pause| pause.min(PAUSE));
         let begun = self.state.send_if_modified(|state| {
             let begins = !state.probing && state.failure.is_none();
             // Who asks for a pause needs no probe to be taken at its word.
@@ -116,7 +118,7 @@ impl Connection {
                 }
                 Some(Err((failure, retry_after))) => {
                     self.down(url, failure);
-                    retry_after.or_else(|| delays.next()).unwrap_or(VERSION)
+                    retry_after.map(|pause| pause.min(PAUSE)).or_else(|| delays.next()).unwrap_or(PAUSE)
                 }
             };
             tokio::select! {

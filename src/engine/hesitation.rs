@@ -17,6 +17,11 @@ const MOMENT: Duration = Duration::from_secs(3);
 pub(crate) struct Hesitations(Mutex<HashMap<Id, Instant>>);
 
 impl Hesitations {
+    /// Forgets a resource.
+    pub(crate) fn forget(&self, id: &Id) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
     /// How long to wait before the verdict is written; none: now.
     pub(crate) fn before(&self, resource: &Resource, verdict: &Verdict) -> Option<Duration> {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);

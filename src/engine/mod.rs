@@ -171,6 +171,7 @@ impl Engine {
         let Some(resource) = self.index.get(id) else {
             self.retries.forget(id);
             self.contests.forget(id);
+            self.hesitations.forget(id);
             return None;
         };
         let started = Instant::now();
